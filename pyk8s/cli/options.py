@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+from pyk8s.cli.words import parse_duration
+
+
+def duration(text: str | int) -> int:
+    """Read a duration that somebody typed, or a default, as seconds."""
+    if isinstance(text, int):
+        return text
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Labels = Annotated[
+    list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="May be repeated.")
+]
+
+
+def read_labels(given: list[str] | None) -> dict[str, str]:
+    """Read `--label team=red --label x=y`."""
+    labels: dict[str, str] = {}
+    for text in given or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"--label {text!r}: write it like team=red.")
+        labels[key] = value
+    return labels

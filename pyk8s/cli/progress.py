@@ -1,0 +1,125 @@
+"""The build of a cluster, as it happens: a moving line on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table as Grid
+from rich.text import Text
+
+from pyk8s.cli.session import Session
+from pyk8s.cli.show import STEP_TITLE
+from pyk8s.client.stream import Reconnecting, StreamState
+from pyk8s.wire.cluster import Cluster
+from pyk8s.wire.events import (
+    ClusterEvent,
+    PhaseChangedEvent,
+    StepFinishedEvent,
+    StepStartedEvent,
+)
+
+TITLE_WIDTH = 28
+FRAMES_PER_SECOND = 10
+PHASE_TITLE = {
+    "pending": "Waiting for a place",
+    "provisioning": "Starting",
+    "deleting": "Deleting",
+}
+
+
+class Progress:
+    """Shows events as they come. `usual_seconds` is what such a build takes as a whole."""
+
+    def __init__(
+        self,
+        session: Session,
+        cluster: Cluster,
+        *,
+        usual_seconds: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session = session
+        self._console: Console = session.err
+        self._usual_seconds = usual_seconds
+        self._clock = clock
+        self._began = clock()
+        self._title = PHASE_TITLE.get(cluster.phase, cluster.phase.value)
+        self._since = self._began
+        self._trouble: Reconnecting | None = None
+        self._spinner = Spinner("dots", style="blue")
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self._session.is_live:
+            self._live = Live(
+                console=self._console,
+                get_renderable=self._moving,
+                refresh_per_second=FRAMES_PER_SECOND,
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def on_event(self, event: ClusterEvent) -> None:
+        """Take in what happened to the cluster."""
+        match event:
+            case StepStartedEvent(data=data):
+                self._now(STEP_TITLE.get(data.step, data.step.value))
+            case StepFinishedEvent(data=data):
+                is_good = data.outcome == "succeeded"
+                title = STEP_TITLE.get(data.step, data.step.value)
+                self._done(title, data.duration_seconds, is_good=is_good)
+            case PhaseChangedEvent(data=data):
+                self._now(PHASE_TITLE.get(data.to, data.to.value))
+            case _:
+                pass
+
+    def on_state(self, state: StreamState) -> None:
+        """Take in that the connection is lost, or back."""
+        if isinstance(state, Reconnecting):
+            if self._live is None and self._trouble is None:
+                self._session.say("The connection is lost; reconnecting. Nothing is lost.")
+            self._trouble = state
+        else:
+            self._trouble = None
+
+    def _now(self, title: str) -> None:
+        self._title = title
+        self._since = self._clock()
+
+    def _done(self, title: str, seconds: float, *, is_good: bool) -> None:
+        if self._session.is_quiet:
+            return
+        mark, style = ("✓", "green") if is_good else ("✗", "red")
+        text = Text(mark, style=style).append(
+            f" {title:<{TITLE_WIDTH}} {seconds:>6.1f} s", "default"
+        )
+        self._console.print(text)
+
+    def _moving(self) -> RenderableType:
+        now = self._clock()
+        if self._trouble is not None:
+            text = Text(
+                f"Reconnecting, attempt {self._trouble.attempt}. Nothing is lost.", "yellow"
+            )
+        else:
+            text = Text(f"{self._title:<{TITLE_WIDTH}} {now - self._since:>6.1f} s")
+            if self._usual_seconds is not None:
+                total = f"  {now - self._began:.0f} s of usually {self._usual_seconds:.0f}"
+                text.append(total, style="dim")
+        line = Grid.grid(padding=(0, 1, 0, 0))
+        line.add_row(self._spinner, text)
+        return line

@@ -1,0 +1,222 @@
+"""One cluster for programs: follow it, wait for it, use it, give it back."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Self
+from urllib.parse import quote
+from uuid import UUID
+
+from pyk8s.client.backoff import Backoff
+from pyk8s.client.errors import ClusterFailed, ClusterGone, WaitTimeout
+from pyk8s.client.frames import Followed, Reader, read_event
+from pyk8s.client.http import Http, understand
+from pyk8s.client.stream import Listener, follow
+from pyk8s.wire.cluster import Cluster as Snapshot
+from pyk8s.wire.cluster import Phase
+from pyk8s.wire.events import ClusterEvent
+from pyk8s.wire.reduce import apply_event
+
+EVENT_PAGE = 1000
+GONE = frozenset({Phase.DELETING, Phase.DELETED})
+
+
+def path_of(name_or_id: str | UUID) -> str:
+    """Give the path of a cluster under the API."""
+    return f"/clusters/{quote(str(name_or_id), safe='')}"
+
+
+class Cluster:
+    """One cluster. `snapshot` is its state as last seen; following its events keeps it fresh.
+
+    `document` is the API's own JSON of the moment when the cluster was asked for.
+    """
+
+    def __init__(self, http: Http, backoff: Backoff, document: Mapping[str, Any]) -> None:
+        self._http = http
+        self._backoff = backoff
+        self.document = dict(document)
+        self.snapshot = understand(Snapshot, document)
+
+    def __repr__(self) -> str:
+        return f"<Cluster {self.name} {self.phase}>"
+
+    @property
+    def id(self) -> UUID:
+        """The identity; names may be used again, ids are not."""
+        return self.snapshot.id
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.snapshot.name
+
+    @property
+    def phase(self) -> Phase:
+        """The phase as last seen."""
+        return self.snapshot.phase
+
+    async def refresh(self) -> Self:
+        """Ask the server for the state of now. Raises as `Clusters.get`."""
+        self.document = await self._http.document("GET", path_of(self.id))
+        self.snapshot = understand(Snapshot, self.document)
+        return self
+
+    async def events(
+        self, after: int = 0, *, on_state: Listener | None = None
+    ) -> AsyncGenerator[ClusterEvent]:
+        """Give every event with seq > `after`, stored ones first, then live, until the end.
+
+        Reconnects and resumes by itself, without a gap or a repeat; `on_state` hears of it.
+        Ends after the last event of a deleted cluster. Events of types that this version does
+        not know are left out.
+
+        Raises:
+            StreamRefused, Unauthenticated, Forbidden: the server will not tell.
+            Unreachable: the connection is lost and stays lost.
+            GapDetected: events are missing, a bug.
+        """
+        async with contextlib.aclosing(self.follow(after, on_state=on_state)) as followed:
+            async for item in followed:
+                if item.event is not None:
+                    yield item.event
+
+    async def follow(
+        self, after: int = 0, *, on_state: Listener | None = None
+    ) -> AsyncGenerator[Followed]:
+        """As `events`, with the API's own JSON beside each event and unknown types included."""
+        reader = Reader(f"cluster:{self.id}", after=after, epoch=str(self.snapshot.epoch))
+        stream = follow(self._http.endpoint, reader, backoff=self._backoff, on_state=on_state)
+        async with contextlib.aclosing(stream):
+            async for item in stream:
+                self._fold(item)
+                yield item
+
+    async def stored_events(self, after: int = 0) -> AsyncGenerator[Followed]:
+        """Give the events with seq > `after` that exist now, page by page over REST, then stop."""
+        while True:
+            page = await self._http.document(
+                "GET", f"{path_of(self.id)}/events", params={"after": after, "limit": EVENT_PAGE}
+            )
+            items = page.get("items") or []
+            for document in items:
+                yield Followed(int(document["seq"]), read_event(document), document)
+            following = int(page.get("next_after") or after)
+            if page.get("end") or not items or following <= after:
+                return
+            after = following
+
+    async def wait(
+        self,
+        *phases: Phase | str,
+        timeout_seconds: float | None = None,
+        on_event: Callable[[ClusterEvent], None] | None = None,
+        on_state: Listener | None = None,
+    ) -> Self:
+        """Wait until the cluster is in one of `phases`; `on_event` hears what happens meanwhile.
+
+        Raises:
+            ClusterFailed: it failed instead, and says why.
+            ClusterGone: it is being deleted instead.
+            WaitTimeout: not within `timeout_seconds`; it goes on.
+            StreamRefused, Unauthenticated, Forbidden, Unreachable, GapDetected: as `events`.
+        """
+        wanted = [Phase(phase) for phase in phases]
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                if self._is_in(wanted):
+                    return self
+                events = self.events(self.snapshot.last_seq, on_state=on_state)
+                async with contextlib.aclosing(events):
+                    async for event in events:
+                        if on_event is not None:
+                            on_event(event)
+                        if self._is_in(wanted):
+                            return self
+        except TimeoutError as error:
+            raise WaitTimeout(self.snapshot, wanted, timeout_seconds or 0.0) from error
+        raise ClusterGone(self.snapshot)
+
+    async def wait_ready(self, *, timeout_seconds: float | None = None) -> Self:
+        """Wait until the cluster is ready. Raises as `wait`."""
+        return await self.wait(Phase.READY, timeout_seconds=timeout_seconds)
+
+    async def kubeconfig(self) -> str:
+        """Give a kubeconfig for the cluster, as YAML.
+
+        Raises:
+            Conflict: the cluster is not ready.
+            NotFound: it is gone.
+        """
+        return (await self._http.send("GET", f"{path_of(self.id)}/kubeconfig")).text
+
+    async def log(self) -> str:
+        """Give the log as it is now, as plain text. `events` follows it."""
+        return (await self._http.send("GET", f"{path_of(self.id)}/log")).text
+
+    async def evidence(self) -> bytes:
+        """Give what was collected when the cluster failed, as a tar.gz.
+
+        Raises:
+            NotFound: nothing was collected, or the cluster is gone.
+        """
+        return (await self._http.send("GET", f"{path_of(self.id)}/evidence")).content
+
+    async def delete(self) -> Self:
+        """Begin to delete the cluster; `wait("deleted")` waits for the end. Safe to repeat.
+
+        Raises:
+            NotFound: there is no such cluster.
+        """
+        document = await self._http.document("DELETE", path_of(self.id))
+        if document:
+            self.document = document
+            self.snapshot = understand(Snapshot, document)
+            return self
+        return await self.refresh()
+
+    async def extend(self, seconds: int) -> Self:
+        """Let the cluster live `seconds` longer, counted from the present end of its lease.
+
+        Raises:
+            Conflict: it has no lease: it is not ready.
+            Invalid: the server does not let it live so long.
+        """
+        return await self._post("extend", {"seconds": seconds})
+
+    async def cancel(self) -> Self:
+        """Stop the create: the cluster is `failed`, and everything of it is removed.
+
+        Raises:
+            Conflict: nothing is being created.
+        """
+        return await self._post("cancel")
+
+    async def retry(self) -> Self:
+        """Create the cluster anew after it has failed. `wait_ready` waits for the outcome.
+
+        Raises:
+            Conflict: it has not failed.
+            OverCapacity: no host takes the work.
+        """
+        return await self._post("retry")
+
+    async def _post(self, what: str, body: Mapping[str, Any] | None = None) -> Self:
+        self.document = await self._http.document("POST", f"{path_of(self.id)}/{what}", body=body)
+        self.snapshot = understand(Snapshot, self.document)
+        return self
+
+    def _is_in(self, wanted: list[Phase]) -> bool:
+        if self.phase in wanted:
+            return True
+        if self.phase is Phase.FAILED and not GONE.intersection(wanted):
+            raise ClusterFailed(self.snapshot)
+        if self.phase in GONE and not GONE.intersection(wanted):
+            raise ClusterGone(self.snapshot)
+        return False
+
+    def _fold(self, item: Followed) -> None:
+        if item.seq != self.snapshot.last_seq + 1:
+            return
+        folded = apply_event(self.snapshot, item.event) if item.event else None
+        self.snapshot = folded or self.snapshot.model_copy(update={"last_seq": item.seq})

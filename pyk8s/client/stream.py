@@ -1,0 +1,175 @@
+"""Follow a cluster over the WebSocket, across lost connections and restarts of the server."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+)
+from websockets.typing import Subprotocol
+
+from pyk8s.client import errors
+from pyk8s.client.backoff import Backoff
+from pyk8s.client.config import Endpoint
+from pyk8s.client.frames import Followed, Reader
+from pyk8s.client.http import PREFIX, api_problem, is_loopback, user_agent
+from pyk8s.wire.frames import SUBPROTOCOL
+
+OPEN_SECONDS = 10.0
+CLOSE_SECONDS = 2.0
+SHORTEST_SILENCE_SECONDS = 30.0
+"""A connection without any frame for so long, and for three heartbeats, is taken for dead."""
+
+LARGEST_FRAME_BYTES = 16 * 1024 * 1024
+PATIENCE_SECONDS = 300.0
+
+STOP_CODES = range(4500, 5000)
+HOPELESS_CODES = frozenset({1002, 1003, 1007, 1008, 1009, 1010})
+_MEANING = {
+    4500: "The server could not read what this program sent.",
+    4501: "The login is not valid or has expired.",
+    4503: "This login may not follow the cluster.",
+    4504: "There is no such cluster.",
+    4510: "The server's log is another one than before: it was wiped, or the position is unknown.",
+}
+_WAY_OUT = {
+    4501: "Sign in again: pyk8s login",
+    4510: "Fetch the cluster again, and follow it from the beginning.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnecting:
+    """The connection is lost; `attempt` (from 1) follows in `delay_seconds`."""
+
+    attempt: int
+    delay_seconds: float
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The stream is live."""
+
+
+StreamState = Reconnecting | Connected
+Listener = Callable[[StreamState], None]
+
+
+async def follow(
+    endpoint: Endpoint,
+    reader: Reader,
+    *,
+    backoff: Backoff,
+    on_state: Listener | None = None,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> AsyncGenerator[Followed]:
+    """Give every event after the reader's cursor, in order, until the cluster has ended.
+
+    A lost connection is made again with the cursor, after a pause with full jitter; it is
+    given up when none could be made for `patience_seconds`.
+
+    Raises:
+        StreamRefused: the server closed the stream for good.
+        Unauthenticated, Forbidden: the server did not even open it.
+        GapDetected: events are missing, a bug.
+        Unreachable: no connection within `patience_seconds`.
+    """
+    attempt = 0
+    lost_at = backoff.clock()
+    tell = on_state or _silent
+    while True:
+        try:
+            async with _socket(endpoint) as socket:
+                await asyncio.wait_for(socket.send(reader.subscription()), OPEN_SECONDS)
+                while not reader.is_ended:
+                    is_progress, followed = reader.feed(await _frame(socket, reader))
+                    if is_progress and attempt:
+                        tell(Connected())
+                    if is_progress:
+                        attempt = 0
+                    for item in followed:
+                        yield item
+                    if is_progress:
+                        lost_at = backoff.clock()
+                return
+        except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake) as error:
+            cause = _cause(error, endpoint)
+        if backoff.clock() - lost_at > patience_seconds:
+            raise errors.Unreachable(
+                f"The stream from {endpoint.url} is lost, and did not come back for "
+                f"{patience_seconds:g} s: {cause}",
+                fix="When the server is up again, follow from where you were: nothing is lost.",
+            )
+        attempt += 1
+        pause = reader.retry_after_seconds + backoff.delay(attempt)
+        reader.retry_after_seconds = 0.0
+        tell(Reconnecting(attempt, pause, cause))
+        await backoff.sleep(pause)
+
+
+def _silent(_: StreamState) -> None:
+    """Nobody asked."""
+
+
+def _socket(endpoint: Endpoint) -> connect:
+    headers = {"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {}
+    return connect(
+        "ws" + endpoint.url.removeprefix("http") + PREFIX + "/stream",
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
+        additional_headers=headers,
+        user_agent_header=user_agent(),
+        compression=None,
+        proxy=None if is_loopback(endpoint.url) else True,
+        open_timeout=OPEN_SECONDS,
+        close_timeout=CLOSE_SECONDS,
+        max_size=LARGEST_FRAME_BYTES,
+    )
+
+
+async def _frame(socket: ClientConnection, reader: Reader) -> str | bytes:
+    silence = max(SHORTEST_SILENCE_SECONDS, 3 * (reader.heartbeat_seconds or 0.0))
+    return await asyncio.wait_for(socket.recv(), silence)
+
+
+def _cause(error: Exception, endpoint: Endpoint) -> str:
+    """Say why the connection is lost; raise when making it again would be in vain."""
+    match error:
+        case ConnectionClosed():
+            code = error.rcvd.code if error.rcvd else 1006
+            reason = error.rcvd.reason if error.rcvd else ""
+            if code in STOP_CODES or code in HOPELESS_CODES:
+                raise errors.StreamRefused(
+                    code,
+                    _MEANING.get(code) or reason or f"The server closed the stream ({code}).",
+                    fix=_WAY_OUT.get(code),
+                ) from error
+            return reason or f"closed with code {code}"
+        case InvalidStatus(response=response):
+            status = response.status_code
+            if status in {401, 403}:
+                raise api_problem(status, bytes(response.body or b""), None) from error
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+                return f"the server answers HTTP {status}"
+            raise _no_stream(endpoint, f"HTTP {status}") from error
+        case InvalidMessage():
+            return "the server hung up"
+        case InvalidHandshake():
+            raise _no_stream(endpoint, str(error)) from error
+        case TimeoutError():
+            return "the server fell silent"
+        case _:
+            return str(error) or type(error).__name__
+
+
+def _no_stream(endpoint: Endpoint, what: str) -> errors.Misunderstood:
+    return errors.Misunderstood(
+        f"{endpoint.url} has no stream of PyK8s-Lab: {what}.",
+        fix="Check --url and PYK8S_URL, and whether a proxy in between lets WebSockets through.",
+    )
