@@ -1,0 +1,1 @@
+"""REST, SSE and the WebSocket: thin, between the wire and the commands."""

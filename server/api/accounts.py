@@ -1,0 +1,122 @@
+"""Register, sign in and out, who am I, tokens."""
+
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pyk8s.wire.accounts import (
+    CreateToken,
+    Login,
+    Me,
+    Quota,
+    Register,
+    TokenList,
+    Usage,
+    UserAnswer,
+)
+from server.api.auth import authenticate, clear_cookie, require_same_origin, set_cookie
+from server.api.state import State, session_lifetime
+from server.api.wire import answer, read_body
+from server.commands import accounts as commands
+from server.commands.accounts import SignedIn
+from server.config import Settings
+from server.errors import NotFound
+from server.store import accounts, clusters
+
+
+def signup_open(settings: Settings) -> bool:
+    """Tell whether anybody may register; the first user always may."""
+    return settings.signup == "open" or (settings.signup == "auto" and settings.is_loopback)
+
+
+async def register(request: Request[State]) -> Response:
+    """Make an account and sign it in."""
+    require_same_origin(request)
+    state = request.state
+    signed_in = await commands.register(
+        state["database"],
+        state["passwords"],
+        request=await read_body(request, Register),
+        signup=signup_open(state["settings"]),
+        user_agent=request.headers.get("user-agent", ""),
+        session_lifetime=session_lifetime(state["settings"]),
+    )
+    return _with_session(signed_in, state["settings"], status=201)
+
+
+async def login(request: Request[State]) -> Response:
+    """Check a password and open a session."""
+    require_same_origin(request)
+    state = request.state
+    signed_in = await commands.login(
+        state["database"],
+        state["passwords"],
+        state["throttle"],
+        request=await read_body(request, Login),
+        user_agent=request.headers.get("user-agent", ""),
+        session_lifetime=session_lifetime(state["settings"]),
+    )
+    return _with_session(signed_in, state["settings"], status=200)
+
+
+def _with_session(signed_in: SignedIn, settings: Settings, *, status: int) -> Response:
+    response = answer(UserAnswer(user=signed_in.user), status)
+    set_cookie(response, settings, signed_in.secret)
+    return response
+
+
+async def logout(request: Request[State]) -> Response:
+    """End the session; its streams close within a second."""
+    principal = await authenticate(request)
+    await commands.logout(request.state["database"], principal)
+    response = Response(status_code=204)
+    clear_cookie(response, request.state["settings"])
+    return response
+
+
+async def me(request: Request[State]) -> Response:
+    """Tell who the caller is and what they may do."""
+    principal = await authenticate(request)
+    settings = request.state["settings"]
+    async with request.state["database"].reading() as session:
+        used = await clusters.count_living(session, principal.user.id)
+    return answer(
+        Me(
+            user=principal.user,
+            scopes=sorted(principal.scopes),
+            quota=Quota(
+                clusters=settings.max_clusters_per_user, max_ttl_seconds=settings.max_ttl_seconds
+            ),
+            usage=Usage(clusters=used),
+        )
+    )
+
+
+async def create_token(request: Request[State]) -> Response:
+    """Make a token; its secret is told this once."""
+    principal = await authenticate(request)
+    token = await commands.create_token(
+        request.state["database"],
+        principal=principal,
+        request=await read_body(request, CreateToken),
+    )
+    return answer(token, 201)
+
+
+async def list_tokens(request: Request[State]) -> Response:
+    """List the caller's tokens."""
+    principal = await authenticate(request)
+    async with request.state["database"].reading() as session:
+        return answer(TokenList(items=await accounts.tokens_of(session, principal.user.id)))
+
+
+async def revoke_token(request: Request[State]) -> Response:
+    """End a token."""
+    principal = await authenticate(request)
+    try:
+        token_id = UUID(request.path_params["token_id"])
+    except ValueError as error:
+        raise NotFound("you have no such token", fix="see the list of your tokens") from error
+    await commands.revoke_token(request.state["database"], principal=principal, token_id=token_id)
+    return Response(status_code=204)

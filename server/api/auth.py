@@ -1,0 +1,125 @@
+"""Who is calling, and may a page of this origin act for them."""
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from pyk8s.wire.accounts import Scope
+from server.api.state import State
+from server.config import Settings
+from server.errors import CrossOrigin, Forbidden, Unauthenticated
+from server.secrets import BEARER_PREFIX, hash_secret
+from server.store import accounts
+from server.store.accounts import Principal
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_SECRET_LENGTH = 128
+
+
+def cookie_name(settings: Settings) -> str:
+    """Name the session's cookie; under TLS the browser enforces what the prefix promises."""
+    return "__Host-pyk8s_session" if settings.secure_cookies else "pyk8s_session"
+
+
+def set_cookie(response: Response, settings: Settings, secret: str) -> None:
+    """Give the browser its session."""
+    response.set_cookie(
+        cookie_name(settings),
+        secret,
+        max_age=int(settings.session_hours * 3600),
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=settings.secure_cookies,
+    )
+
+
+def clear_cookie(response: Response, settings: Settings) -> None:
+    """Take the session away from the browser."""
+    response.delete_cookie(
+        cookie_name(settings),
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=settings.secure_cookies,
+    )
+
+
+async def authenticate(connection: HTTPConnection[State], *scopes: Scope) -> Principal:
+    """Find out who calls, and require scopes.
+
+    Raises:
+        Unauthenticated: nobody, or a session or token that has ended.
+        CrossOrigin: the cookie came with a page of another site.
+        Forbidden: a scope is missing.
+    """
+    principal = await _find(connection)
+    missing = set(scopes) - principal.scopes
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise Forbidden(f"this needs the scope {names}", fix="use a token that has it")
+    return principal
+
+
+async def _find(connection: HTTPConnection[State]) -> Principal:
+    state = connection.state
+    authorization = connection.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, secret = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not secret.startswith(BEARER_PREFIX):
+            raise Unauthenticated(
+                "the Authorization header has no token of this server",
+                fix="send `Authorization: Bearer pyk8s_...`; make one with `pyk8s login`",
+            )
+        async with state["database"].transaction() as session:
+            principal = await accounts.by_token(session, hash_secret(secret[:MAX_SECRET_LENGTH]))
+            if principal is not None:
+                await accounts.touch(session, principal)
+    else:
+        secret = connection.cookies.get(cookie_name(state["settings"]), "")
+        require_same_origin(connection)
+        if not secret:
+            raise Unauthenticated("nobody is signed in", fix="sign in, or send a token")
+        async with state["database"].transaction() as session:
+            principal = await accounts.by_session(session, hash_secret(secret[:MAX_SECRET_LENGTH]))
+            if principal is not None:
+                await accounts.touch(session, principal)
+    if principal is None:
+        raise Unauthenticated(
+            "the session or token has ended", fix="sign in again, or make a new token"
+        )
+    return principal
+
+
+def require_same_origin(connection: HTTPConnection[State]) -> None:
+    """Let a browser act only for pages of our own origins.
+
+    A WebSocket handshake needs an Origin that is on the list, exactly. For the rest browsers say
+    themselves (Sec-Fetch-Site) whether a page of another site asks; old ones send the Origin.
+    A program sends neither, and has no cookie that it was not given on purpose.
+
+    Raises:
+        CrossOrigin: another site, or a WebSocket without Origin.
+    """
+    origin = connection.headers.get("origin")
+    allowed = connection.state["settings"].origins
+    if connection.scope["type"] == "websocket":
+        if origin not in allowed:
+            raise _cross_origin(origin)
+        return
+    if connection.scope["method"] in SAFE_METHODS:
+        return
+    site = connection.headers.get("sec-fetch-site")
+    if site is not None:
+        if site != "same-origin" and origin not in allowed:
+            raise _cross_origin(origin)
+    elif origin is not None and origin not in allowed:
+        raise _cross_origin(origin)
+
+
+def _cross_origin(origin: str | None) -> CrossOrigin:
+    shown = (origin or "none")[:100]
+    return CrossOrigin(
+        f"the origin {shown!r} is not one of this server's",
+        fix="open the page at the server's own address, send a token instead of a cookie, or let "
+        "the operator add the origin to PYK8S_ALLOWED_ORIGINS",
+    )

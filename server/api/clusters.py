@@ -1,0 +1,224 @@
+"""Create, list, get, delete, what lies between, and the way into a cluster."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pyk8s.wire.accounts import Scope
+from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease, Phase
+from pyk8s.wire.events import CredentialIssued
+from pyk8s.wire.service import FieldError
+from server.api.auth import authenticate
+from server.api.kubeconfig import named_for
+from server.api.state import State
+from server.api.wire import answer, id_or_name, read_body, read_query, several
+from server.commands import clusters as commands
+from server.commands import lease, lifetime
+from server.commands.clusters import Limits, not_found
+from server.config import Settings
+from server.errors import NoEvidence, NotReady, ValidationFailed
+from server.store import access, clusters, event_log
+from server.store import evidence as evidence_store
+from server.store.accounts import Principal
+
+MAX_KEY_LENGTH = 255
+GONE = 204
+
+
+class ListQuery(BaseModel):
+    """Which clusters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    phase: Annotated[list[Phase], BeforeValidator(several)] = Field(default_factory=list)
+    label: Annotated[list[str], BeforeValidator(several)] = Field(default_factory=list)
+    include_deleted: bool = False
+    limit: int = Field(100, ge=1, le=500)
+    cursor: str | None = Field(None, max_length=200)
+
+
+class KubeconfigQuery(BaseModel):
+    """Which way in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    endpoint: Literal["direct"] = "direct"
+
+
+async def create(request: Request[State]) -> Response:
+    """Ask for a cluster."""
+    principal = await authenticate(request, Scope.CLUSTERS_WRITE)
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= MAX_KEY_LENGTH:
+        raise ValidationFailed(
+            f"Idempotency-Key: 1 to {MAX_KEY_LENGTH} characters",
+            fix="use a random UUID",
+            errors=[FieldError(field="Idempotency-Key", message=f"1 to {MAX_KEY_LENGTH} long")],
+        )
+    cluster = await commands.create_cluster(
+        request.state["database"],
+        owner_id=principal.user.id,
+        request=await read_body(request, CreateCluster),
+        idempotency_key=key,
+        limits=_limits(request.state["settings"]),
+    )
+    return answer(cluster, 202, {"Location": f"/api/v1/clusters/{cluster.id}"})
+
+
+async def list_all(request: Request[State]) -> Response:
+    """List the caller's clusters, newest first."""
+    principal = await authenticate(request, Scope.CLUSTERS_READ)
+    query = read_query(request, ListQuery)
+    async with request.state["database"].reading() as session:
+        page = await clusters.list_of(
+            session,
+            principal.user.id,
+            phases=query.phase,
+            labels=_labels(query.label),
+            include_deleted=query.include_deleted,
+            limit=query.limit,
+            cursor=query.cursor,
+        )
+    headers = {}
+    if page.next_cursor is not None:
+        rest = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
+        target = urlencode([*rest, ("cursor", page.next_cursor)])
+        headers["Link"] = f'<{request.url.path}?{target}>; rel="next"'
+    return answer(ClusterList(items=page.items, next_cursor=page.next_cursor), 200, headers)
+
+
+def _labels(given: list[str]) -> dict[str, str]:
+    labels = {}
+    for item in given:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise ValidationFailed(
+                f"label: {item[:80]!r} is not key=value",
+                fix="write ?label=branch=main",
+                errors=[FieldError(field="label", message="key=value", input=item[:80])],
+            )
+        labels[key] = value
+    return labels
+
+
+async def owned(request: Request[State], principal: Principal) -> Cluster:
+    """Give the path's cluster if it is the caller's.
+
+    Raises:
+        NotFound: it is not there, or somebody else's.
+    """
+    wanted = id_or_name(request)
+    async with request.state["database"].reading() as session:
+        cluster = await clusters.get(session, principal.user.id, wanted)
+    if cluster is None:
+        raise not_found(wanted)
+    return cluster
+
+
+async def get(request: Request[State]) -> Response:
+    """Give a cluster's snapshot."""
+    principal = await authenticate(request, Scope.CLUSTERS_READ)
+    return answer(await owned(request, principal))
+
+
+async def delete(request: Request[State]) -> Response:
+    """Ask for a cluster's end; asking again is no error."""
+    principal = await authenticate(request, Scope.CLUSTERS_WRITE)
+    cluster = await commands.delete_cluster(
+        request.state["database"], owner_id=principal.user.id, id_or_name=id_or_name(request)
+    )
+    if cluster.phase is Phase.DELETED:
+        return Response(status_code=GONE)
+    return answer(cluster, 202)
+
+
+async def extend(request: Request[State]) -> Response:
+    """Let a cluster live longer."""
+    principal = await authenticate(request, Scope.CLUSTERS_WRITE)
+    cluster = await lease.extend_lease(
+        request.state["database"],
+        owner_id=principal.user.id,
+        id_or_name=id_or_name(request),
+        request=await read_body(request, ExtendLease),
+        limits=_limits(request.state["settings"]),
+    )
+    return answer(cluster, 202)
+
+
+async def cancel(request: Request[State]) -> Response:
+    """Stop a create that is waiting or going on; the cluster is `failed` then."""
+    principal = await authenticate(request, Scope.CLUSTERS_WRITE)
+    cluster = await lifetime.cancel_create(
+        request.state["database"],
+        owner_id=principal.user.id,
+        id_or_name=id_or_name(request),
+        by=principal.user.username,
+    )
+    return answer(cluster, 202)
+
+
+async def retry(request: Request[State]) -> Response:
+    """Create a failed cluster anew."""
+    principal = await authenticate(request, Scope.CLUSTERS_WRITE)
+    cluster = await lifetime.retry_create(
+        request.state["database"], owner_id=principal.user.id, id_or_name=id_or_name(request)
+    )
+    return answer(cluster, 202)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.max_clusters_per_user, settings.max_ttl_seconds)
+
+
+async def kubeconfig(request: Request[State]) -> Response:
+    """Give the kubeconfig of a ready cluster."""
+    principal = await authenticate(request, Scope.ACCESS)
+    query = read_query(request, KubeconfigQuery)
+    cluster = await owned(request, principal)
+    if cluster.phase not in {Phase.READY, Phase.PAUSED}:
+        raise NotReady(
+            f"the cluster is {cluster.phase}, so there is no way in",
+            fix="wait until it is ready" if cluster.deleted_at is None else "create another one",
+            retry_after=2 if cluster.phase in {Phase.PENDING, Phase.PROVISIONING} else None,
+        )
+    async with request.state["database"].transaction() as session:
+        sealed = await access.sealed_kubeconfig(session, cluster.id)
+        if sealed is None:
+            raise NotReady("the way in is not known", fix="delete the cluster, create another one")
+        issued = CredentialIssued(endpoint=query.endpoint, by=principal.user.username)
+        await event_log.append(session, cluster.id, [event_log.Draft(issued)])
+    text = named_for(request.state["sealer"].open(sealed).decode(), cluster.name)
+    filename = f"pyk8s-{cluster.name}.yaml"
+    return Response(
+        text,
+        media_type="application/yaml",
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Disposition": f'attachment; filename="{filename}"',
+        },
+    )
+
+
+async def evidence(request: Request[State]) -> Response:
+    """Give what was collected when the cluster failed, as a tar.gz."""
+    principal = await authenticate(request, Scope.CLUSTERS_READ)
+    cluster = await owned(request, principal)
+    async with request.state["database"].reading() as session:
+        archive = await evidence_store.archive_of(session, cluster.id)
+    if archive is None:
+        raise NoEvidence(
+            f"nothing was collected for {cluster.name}",
+            fix="evidence is kept from a failure until the cluster is deleted; the log tells more",
+        )
+    filename = f"pyk8s-{cluster.name}-evidence.tar.gz"
+    return Response(
+        archive,
+        media_type="application/gzip",
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Disposition": f'attachment; filename="{filename}"',
+        },
+    )

@@ -1,0 +1,246 @@
+"""One table of all that the server answers; routing, OpenAPI and a test of the docs read it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from pyk8s.wire import accounts as words
+from pyk8s.wire.admin import DriftReport, Repair, RepairDrift
+from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease
+from pyk8s.wire.events import EventPage
+from pyk8s.wire.service import Capacity, Health, ServerInfo, TemplateList
+from server.api import accounts, admin, clusters, documents, events, service, stream
+from server.api.sockets import TooManySockets
+from server.errors import (
+    CrossOrigin,
+    Forbidden,
+    KeyReused,
+    LabError,
+    NameTaken,
+    NoEvidence,
+    NoProvisioner,
+    NotFound,
+    NotReady,
+    PhaseConflict,
+    QuotaExceeded,
+    SignupClosed,
+    TemplateUnknown,
+    TooLarge,
+    TooManyAttempts,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+    UsernameTaken,
+    ValidationFailed,
+    VersionUnknown,
+    WrongCredentials,
+)
+
+API: Final = "/api/v1"
+Handler = Callable[[Request[Any]], Awaitable[Response]]
+Errors = tuple[type[LabError], ...]
+
+BODY: Final[Errors] = (ValidationFailed, UnsupportedMediaType, TooLarge)
+CALLER: Final[Errors] = (Unauthenticated, Forbidden)
+UNSAFE: Final[Errors] = (*CALLER, CrossOrigin)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path. `answers`: status -> model, or media type, or None for no body."""
+
+    method: str
+    path: str
+    handler: Handler
+    answers: dict[int, type[BaseModel] | str | None]
+    errors: Errors = ()
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    headers: tuple[str, ...] = ()
+    public: bool = False
+
+    @property
+    def name(self) -> str:
+        """The operation's id."""
+        return f"{self.handler.__module__.rpartition('.')[2]}_{self.handler.__name__}"
+
+
+CLUSTER: Final = f"{API}/clusters/{{id_or_name}}"
+
+ENDPOINTS: Final = (
+    Endpoint("GET", f"{API}/server", service.server, {200: ServerInfo}, public=True),
+    Endpoint(
+        "POST",
+        f"{API}/auth/register",
+        accounts.register,
+        {201: words.UserAnswer},
+        (*BODY, CrossOrigin, SignupClosed, UsernameTaken),
+        body=words.Register,
+        public=True,
+    ),
+    Endpoint(
+        "POST",
+        f"{API}/auth/login",
+        accounts.login,
+        {200: words.UserAnswer},
+        (*BODY, CrossOrigin, WrongCredentials, TooManyAttempts),
+        body=words.Login,
+        public=True,
+    ),
+    Endpoint("POST", f"{API}/auth/logout", accounts.logout, {204: None}, UNSAFE),
+    Endpoint("GET", f"{API}/auth/me", accounts.me, {200: words.Me}, CALLER),
+    Endpoint(
+        "POST",
+        f"{API}/tokens",
+        accounts.create_token,
+        {201: words.CreatedToken},
+        (*UNSAFE, *BODY),
+        body=words.CreateToken,
+    ),
+    Endpoint("GET", f"{API}/tokens", accounts.list_tokens, {200: words.TokenList}, CALLER),
+    Endpoint(
+        "DELETE",
+        f"{API}/tokens/{{token_id}}",
+        accounts.revoke_token,
+        {204: None},
+        (*UNSAFE, NotFound),
+    ),
+    Endpoint("GET", f"{API}/templates", service.templates, {200: TemplateList}, CALLER),
+    Endpoint("GET", f"{API}/capacity", service.capacity, {200: Capacity}, CALLER),
+    Endpoint(
+        "POST",
+        f"{API}/clusters",
+        clusters.create,
+        {202: Cluster},
+        (
+            *UNSAFE,
+            *BODY,
+            TemplateUnknown,
+            VersionUnknown,
+            KeyReused,
+            NameTaken,
+            QuotaExceeded,
+            NoProvisioner,
+        ),
+        body=CreateCluster,
+        headers=("Idempotency-Key",),
+    ),
+    Endpoint(
+        "GET",
+        f"{API}/clusters",
+        clusters.list_all,
+        {200: ClusterList},
+        (*CALLER, ValidationFailed),
+        query=clusters.ListQuery,
+    ),
+    Endpoint("GET", CLUSTER, clusters.get, {200: Cluster}, (*CALLER, NotFound)),
+    Endpoint("DELETE", CLUSTER, clusters.delete, {202: Cluster, 204: None}, (*UNSAFE, NotFound)),
+    Endpoint(
+        "POST",
+        f"{CLUSTER}/extend",
+        clusters.extend,
+        {202: Cluster},
+        (*UNSAFE, *BODY, NotFound, PhaseConflict),
+        body=ExtendLease,
+    ),
+    Endpoint(
+        "POST",
+        f"{CLUSTER}/cancel",
+        clusters.cancel,
+        {202: Cluster},
+        (*UNSAFE, NotFound, PhaseConflict),
+    ),
+    Endpoint(
+        "POST",
+        f"{CLUSTER}/retry",
+        clusters.retry,
+        {202: Cluster},
+        (*UNSAFE, NotFound, PhaseConflict, NoProvisioner),
+    ),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/events",
+        events.events,
+        {200: EventPage},
+        (*CALLER, NotFound, ValidationFailed),
+        query=events.EventsQuery,
+        headers=("Last-Event-ID",),
+    ),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/log",
+        events.log,
+        {200: "text/plain"},
+        (*CALLER, NotFound, ValidationFailed),
+        query=events.LogQuery,
+    ),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/kubeconfig",
+        clusters.kubeconfig,
+        {200: "application/yaml"},
+        (*CALLER, NotFound, NotReady, ValidationFailed),
+        query=clusters.KubeconfigQuery,
+    ),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/evidence",
+        clusters.evidence,
+        {200: "application/gzip"},
+        (*CALLER, NotFound, NoEvidence),
+    ),
+    Endpoint("GET", f"{API}/admin/drift", admin.drift, {200: DriftReport}, CALLER),
+    Endpoint(
+        "POST",
+        f"{API}/admin/drift/repair",
+        admin.repair,
+        {202: Repair},
+        (*UNSAFE, *BODY),
+        body=RepairDrift,
+    ),
+    Endpoint("GET", "/healthz", service.healthz, {200: "text/plain"}, public=True),
+    Endpoint(
+        "GET",
+        "/readyz",
+        service.readyz,
+        {200: Health, 503: Health},
+        (ValidationFailed,),
+        query=service.ReadyQuery,
+        public=True,
+    ),
+)
+
+STREAM: Final = f"{API}/stream"
+STREAM_ERRORS: Final[Errors] = (*CALLER, CrossOrigin, ValidationFailed, TooManySockets)
+EVERYWHERE: Final[Errors] = (Unavailable,)
+
+
+def routes() -> list[BaseRoute]:
+    """Give Starlette's routes of the API and its documents."""
+    by_path: dict[str, list[Endpoint]] = {}
+    for endpoint in ENDPOINTS:
+        by_path.setdefault(endpoint.path, []).append(endpoint)
+    return [
+        *(
+            Route(path, _by_method(found), methods=[endpoint.method for endpoint in found])
+            for path, found in by_path.items()
+        ),
+        WebSocketRoute(STREAM, stream.stream),
+        *documents.routes(),
+    ]
+
+
+def _by_method(endpoints: list[Endpoint]) -> Handler:
+    """Give one handler for a path, so that its refusal of other methods names them all."""
+    handlers = {endpoint.method: endpoint.handler for endpoint in endpoints}
+    handlers.setdefault("HEAD", handlers.get("GET", endpoints[0].handler))
+
+    async def dispatch(request: Request[Any]) -> Response:
+        return await handlers[request.method](request)
+
+    return dispatch

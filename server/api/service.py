@@ -1,0 +1,167 @@
+"""What the server says of itself: templates, capacity, health, who may sign up."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from pyk8s.wire.accounts import Scope
+from pyk8s.wire.service import Capacity, Check, Health, ServerInfo, Template, TemplateList
+from server import __version__
+from server.api.accounts import signup_open
+from server.api.auth import authenticate
+from server.api.state import Readiness, State
+from server.api.wire import answer, read_query
+from server.errors import LabError
+from server.store import accounts, clusters, hosts
+from server.store.database import Database
+from server.store.database import now as database_now
+from server.store.hosts import Host
+from server.templates import DEFAULT, PRESETS
+
+TRUST = (
+    "For people who know each other: a cluster's node is a privileged container, so whoever has "
+    "a cluster may reach the root of its host."
+)
+MAX_SKEW_SECONDS = 5.0
+NO_DRIVER = "none"
+NO_VERSION = "unknown"
+
+
+async def server(request: Request[State]) -> Response:
+    """Tell what anybody may know before signing in."""
+    settings = request.state["settings"]
+    async with request.state["database"].reading() as session:
+        host = await hosts.current(session)
+        is_empty = not await accounts.has_users(session)
+    return answer(
+        ServerInfo(
+            name="PyK8s Lab",
+            version=__version__,
+            driver=host.driver if host is not None else NO_DRIVER,
+            signup="open" if is_empty or signup_open(settings) else "closed",
+            is_empty=is_empty,
+            max_ttl_seconds=settings.max_ttl_seconds,
+            trust=TRUST,
+        )
+    )
+
+
+async def templates(request: Request[State]) -> Response:
+    """List the presets, each with how long it usually takes here."""
+    await authenticate(request, Scope.CLUSTERS_READ)
+    settings = request.state["settings"]
+    async with request.state["database"].reading() as session:
+        host = await hosts.current(session)
+        expected = await clusters.expected_seconds(session)
+    driver = host.driver if host is not None else NO_DRIVER
+    version = host.facts.default_kubernetes_version if host is not None else NO_VERSION
+    return answer(
+        TemplateList(
+            items=[
+                Template(
+                    name=preset.name,
+                    title=preset.title,
+                    description=preset.description,
+                    kubernetes_version=version,
+                    control_planes=preset.control_planes,
+                    workers=preset.workers,
+                    addons=list(preset.addons),
+                    ttl_seconds=min(preset.ttl_seconds, settings.max_ttl_seconds),
+                    expected_seconds=expected.get((preset.name, driver)),
+                    is_default=preset.name == DEFAULT,
+                )
+                for preset in PRESETS.values()
+            ]
+        )
+    )
+
+
+async def capacity(request: Request[State]) -> Response:
+    """Tell what the host can still take."""
+    await authenticate(request, Scope.CLUSTERS_READ)
+    async with request.state["database"].reading() as session:
+        host = await hosts.current(session)
+        living = await clusters.count_living(session)
+    if host is None:
+        return answer(
+            Capacity(
+                driver=NO_DRIVER,
+                clusters=living,
+                room_for=0,
+                shortage="no provisioner has announced itself",
+                pool={},
+            )
+        )
+    room = max(0, host.facts.max_clusters - living)
+    shortage = None if room else f"this host takes {host.facts.max_clusters} clusters"
+    return answer(
+        Capacity(driver=host.driver, clusters=living, room_for=room, shortage=shortage, pool={})
+    )
+
+
+async def healthz(_: Request[State]) -> Response:
+    """Say that the process lives. Touches nothing."""
+    return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+
+
+class ReadyQuery(BaseModel):
+    """Whether to tell every check. `?verbose` alone is enough."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    verbose: str | None = None
+
+
+async def readyz(request: Request[State]) -> Response:
+    """Say whether the server can do its work, and with `verbose` why not."""
+    query = read_query(request, ReadyQuery)
+    database = request.state["database"]
+    host, readiness = await _readiness(database, lambda: datetime.now(UTC))
+    health = Health(
+        status="ok" if readiness.is_ready else "unready",
+        version=__version__,
+        driver=host.driver if host is not None else NO_DRIVER,
+        checks=readiness.checks if query.verbose is not None or not readiness.is_ready else [],
+    )
+    return answer(health, 200 if readiness.is_ready else 503)
+
+
+def clock_check(skew_seconds: float) -> Check:
+    """Judge how far the database's clock, which leases are counted by, is before this server's."""
+    ok = abs(skew_seconds) <= MAX_SKEW_SECONDS
+    return Check(
+        name="clock",
+        ok=ok,
+        detail=f"the database's clock differs by {abs(skew_seconds):.1f} s",
+        fix=None
+        if ok
+        else "set the clocks of the server and of PostgreSQL: timedatectl set-ntp true",
+    )
+
+
+async def _readiness(
+    database: Database, now: Callable[[], datetime]
+) -> tuple[Host | None, Readiness]:
+    try:
+        async with database.reading() as session:
+            host = await hosts.current(session)
+            skew = ((await database_now(session)) - now()).total_seconds()
+    except LabError as error:
+        down = Check(name="postgresql", ok=False, detail=error.detail, fix=error.fix)
+        return None, Readiness([down])
+    checks = [Check(name="postgresql", ok=True, detail="answers"), clock_check(skew)]
+    if host is None:
+        checks.append(
+            Check(
+                name="provisioner",
+                ok=False,
+                detail="no provisioner has announced itself lately",
+                fix="start a server whose PYK8S_ROLES has `provisioner`",
+            )
+        )
+        return None, Readiness(checks)
+    checks.append(Check(name="provisioner", ok=True, detail=f"{host.driver} on {host.name}"))
+    return host, Readiness([*checks, *host.facts.checks])

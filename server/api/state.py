@@ -1,0 +1,53 @@
+"""What the composition root gives to the handlers."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypedDict
+
+import anyio
+
+from pyk8s.wire.service import Check
+from server.api.sockets import SocketCount
+from server.commands.throttle import Throttle
+from server.config import Settings
+from server.fanout.hub import Hub
+from server.secrets import Passwords, Sealer
+from server.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """What is written once when the server starts."""
+
+    openapi: bytes
+
+
+class State(TypedDict):
+    """The lifespan state: `request.state["database"]` and so on, typed."""
+
+    settings: Settings
+    database: Database
+    hub: Hub
+    passwords: Passwords
+    throttle: Throttle
+    sealer: Sealer
+    sockets: SocketCount
+    documents: Documents
+    stopping: anyio.Event
+
+
+def session_lifetime(settings: Settings) -> timedelta:
+    """How long somebody stays signed in."""
+    return timedelta(hours=settings.session_hours)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What readyz found."""
+
+    checks: list[Check]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything that is required works."""
+        return all(check.ok for check in self.checks if check.required)

@@ -1,0 +1,282 @@
+"""The WebSocket /api/v1/stream: subscribe, snapshot or replay, live, end."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import anyio
+import anyio.abc
+from pydantic import TypeAdapter, ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from pyk8s.wire.accounts import Scope
+from pyk8s.wire.cluster import Cluster
+from pyk8s.wire.frames import (
+    SUBPROTOCOL,
+    Bookmark,
+    ClientFrame,
+    ClusterSnapshot,
+    ClustersSnapshot,
+    End,
+    Goaway,
+    Hello,
+    Lagged,
+    Ping,
+    Pong,
+    ServerFrame,
+    StreamError,
+    Subscribe,
+    Unsubscribe,
+)
+from server import __version__
+from server.api.auth import authenticate
+from server.api.protocol import CLOSE_CODES, GOAWAY_RETRY_MS, HEARTBEAT_SECONDS, LIMITS, Closed
+from server.api.state import State
+from server.errors import LabError, Unavailable, ValidationFailed
+from server.fanout.follow import (
+    Batch,
+    CaughtUp,
+    Ended,
+    FellBehind,
+    Snapshots,
+    follow_cluster,
+    follow_owner,
+)
+from server.store import accounts, clusters
+from server.store.accounts import Principal
+
+SEND_SECONDS: Final = 15.0
+RECHECK_SECONDS: Final = 30.0
+MINUTE: Final = 60.0
+CLUSTER_PREFIX: Final = "cluster:"
+
+_FRAME: TypeAdapter[ClientFrame] = TypeAdapter(ClientFrame)
+Work = Callable[[], Awaitable[None]]
+
+
+async def stream(websocket: WebSocket[State]) -> None:
+    """Serve one connection. Whoever may not is refused by HTTP, before the handshake ends."""
+    principal = await authenticate(websocket, Scope.CLUSTERS_READ)
+    if SUBPROTOCOL not in websocket.scope["subprotocols"]:
+        raise ValidationFailed(
+            f"the stream speaks the subprotocol {SUBPROTOCOL}",
+            fix=f"offer it: Sec-WebSocket-Protocol: {SUBPROTOCOL}",
+        )
+    with websocket.state["sockets"].admit(principal.user.id):
+        await websocket.accept(subprotocol=SUBPROTOCOL)
+        await Connection(websocket, principal).serve()
+
+
+class Connection:
+    """One client and its subscriptions, each a task of the connection's group."""
+
+    def __init__(self, websocket: WebSocket[State], principal: Principal) -> None:
+        self._websocket = websocket
+        self._state = websocket.state
+        self._principal = principal
+        self._sending = anyio.Lock()
+        self._subscriptions: dict[str, anyio.CancelScope] = {}
+        self._epoch: UUID | None = None
+        self._closing: Closed | None = None
+
+    async def serve(self) -> None:
+        """Talk until one side has enough."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                for work in (self._read, self._watch_credential, self._watch_stop):
+                    tasks.start_soon(self._until_closed, tasks.cancel_scope, partial(work, tasks))
+        except* WebSocketDisconnect:
+            self._closing = None  # the client is gone; there is nobody to tell
+        if self._closing is not None:
+            await self._close(self._closing)
+
+    async def _until_closed(self, scope: anyio.CancelScope, work: Work) -> None:
+        """Run a part of the connection; the first to end it says why, and ends the others."""
+        try:
+            await work()
+        except Closed as closed:
+            self._closing = self._closing or closed
+            scope.cancel()
+        except Unavailable as error:
+            self._closing = self._closing or Closed("restart", error.detail)
+            scope.cancel()
+
+    async def _close(self, closed: Closed) -> None:
+        if self._websocket.application_state is not WebSocketState.CONNECTED:
+            return
+        with anyio.move_on_after(SEND_SECONDS):
+            if closed.reason != "restart":
+                await self._send(
+                    StreamError(topic=closed.topic, code=closed.reason, detail=closed.detail)
+                )
+            await self._websocket.close(CLOSE_CODES[closed.reason], closed.reason)
+
+    async def _read(self, tasks: anyio.abc.TaskGroup) -> None:
+        async with self._state["database"].reading() as session:
+            self._epoch = await clusters.epoch(session)
+        await self._send(
+            Hello(
+                protocol=SUBPROTOCOL,
+                server_version=__version__,
+                epoch=self._epoch,
+                heartbeat_seconds=HEARTBEAT_SECONDS,
+                limits=LIMITS,
+            )
+        )
+        window, frames = anyio.current_time(), 0
+        while True:
+            message = await self._receive()
+            now = anyio.current_time()
+            if now - window >= MINUTE:
+                window, frames = now, 0
+            frames += 1
+            if frames > LIMITS.max_frames_per_minute:
+                raise Closed("too_many", f"more than {LIMITS.max_frames_per_minute} frames/min")
+            await self._take(message, tasks)
+
+    async def _receive(self) -> str:
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
+        text = message.get("text")
+        if not isinstance(text, str):
+            raise Closed("malformed", "frames are JSON text, not binary")
+        return text
+
+    async def _take(self, message: str, tasks: anyio.abc.TaskGroup) -> None:
+        try:
+            frame = _FRAME.validate_json(message)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise Closed("malformed", f"{place}: {first['msg']}"[:200]) from error
+        match frame:
+            case Ping(nonce=nonce):
+                await self._send(Pong(nonce=nonce))
+            case Unsubscribe(topic=topic):
+                scope = self._subscriptions.pop(topic, None)
+                if scope is not None:
+                    scope.cancel()
+            case Subscribe():
+                await self._subscribe(frame, tasks)
+
+    async def _subscribe(self, frame: Subscribe, tasks: anyio.abc.TaskGroup) -> None:
+        topic = frame.topic
+        if topic in self._subscriptions:
+            await self._send(
+                StreamError(topic=topic, code="already_subscribed", detail="unsubscribe first")
+            )
+            return
+        if len(self._subscriptions) >= LIMITS.max_subscriptions:
+            raise Closed("too_many", f"more than {LIMITS.max_subscriptions} subscriptions")
+        if frame.epoch is not None and frame.epoch != self._epoch:
+            raise Closed("unknown_position", "this is another log than yours", topic=topic)
+        work: Work
+        if topic == "clusters":
+            work = self._follow_owner
+        else:
+            cluster = await self._cluster_of(topic)
+            if frame.after is not None and frame.after > cluster.last_seq:
+                raise Closed(
+                    "unknown_position",
+                    f"you have {frame.after}, the log ends at {cluster.last_seq}",
+                    topic=topic,
+                )
+            if frame.after is None:
+                await self._send(
+                    ClusterSnapshot(topic=topic, seq=cluster.last_seq, cluster=cluster)
+                )
+            after = cluster.last_seq if frame.after is None else frame.after
+            work = partial(self._follow_cluster, topic, cluster.id, after)
+        scope = anyio.CancelScope()
+        self._subscriptions[topic] = scope
+        tasks.start_soon(self._within, scope, topic, tasks.cancel_scope, work)
+
+    async def _within(
+        self, scope: anyio.CancelScope, topic: str, whole: anyio.CancelScope, work: Work
+    ) -> None:
+        with scope:
+            await self._until_closed(whole, work)
+        if self._subscriptions.get(topic) is scope:
+            del self._subscriptions[topic]
+
+    async def _cluster_of(self, topic: str) -> Cluster:
+        gone = Closed("no_such_topic", f"no topic {topic!r}", topic=topic)
+        if not topic.startswith(CLUSTER_PREFIX):
+            raise gone
+        try:
+            cluster_id = UUID(topic.removeprefix(CLUSTER_PREFIX))
+        except ValueError:
+            raise gone from None
+        async with self._state["database"].reading() as session:
+            cluster = await clusters.get(session, self._principal.user.id, cluster_id)
+        if cluster is None:
+            raise gone
+        return cluster
+
+    async def _follow_cluster(self, topic: str, cluster_id: UUID, after: int) -> None:
+        following = follow_cluster(
+            self._state["hub"], self._state["database"], cluster_id, after=after
+        )
+        async with aclosing(following):
+            async for item in following:
+                match item:
+                    case Batch(frame=text):
+                        await self._send_text(text)
+                    case CaughtUp(seq=seq):
+                        await self._send(Bookmark(topic=topic, seq=seq))
+                    case FellBehind(first=first, last=last):
+                        await self._send(Lagged(topic=topic, from_=first, to=last))
+                    case Ended(seq=seq):
+                        await self._send(End(topic=topic, seq=seq))
+
+    async def _follow_owner(self) -> None:
+        following = follow_owner(
+            self._state["hub"], self._state["database"], self._principal.user.id
+        )
+        async with aclosing(following):
+            async for item in following:
+                match item:
+                    case Snapshots(clusters=living):
+                        newest = max((cluster.last_seq for cluster in living), default=0)
+                        await self._send(
+                            ClustersSnapshot(topic="clusters", seq=newest, clusters=living)
+                        )
+                    case Batch(frame=text):
+                        await self._send_text(text)
+
+    async def _watch_credential(self, _: anyio.abc.TaskGroup) -> None:
+        principal = self._principal
+        credential_id = principal.session_id or principal.token_id
+        if credential_id is None:
+            raise Closed("unauthenticated", "no session and no token")
+        with self._state["hub"].watch_revocation(credential_id) as ended:
+            while True:
+                with anyio.move_on_after(RECHECK_SECONDS):
+                    await ended.wait()
+                try:
+                    async with self._state["database"].reading() as session:
+                        valid = await accounts.still_valid(session, principal)
+                except LabError:  # PostgreSQL is away: nothing is told meanwhile, ask again
+                    await anyio.sleep(1)
+                    continue
+                if not valid:
+                    raise Closed("unauthenticated", "the session or token has ended")
+
+    async def _watch_stop(self, _: anyio.abc.TaskGroup) -> None:
+        await self._state["stopping"].wait()
+        await self._send(Goaway(retry_after_ms=GOAWAY_RETRY_MS))
+        raise Closed("restart", "the server restarts")
+
+    async def _send(self, frame: ServerFrame) -> None:
+        await self._send_text(frame.model_dump_json(by_alias=True, exclude_none=False))
+
+    async def _send_text(self, text: str) -> None:
+        try:
+            with anyio.fail_after(SEND_SECONDS):
+                async with self._sending:
+                    await self._websocket.send_text(text)
+        except TimeoutError as error:
+            raise Closed("slow", f"a frame was not taken in {SEND_SECONDS:g} s") from error

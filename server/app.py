@@ -1,0 +1,242 @@
+"""The composition root: the only place that names concrete drivers and starts loops."""
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import uuid_utils.compat as uuids
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from pyk8s.wire.service import Check
+from server.api import openapi, problems, routes, ui
+from server.api.security import SecurityHeaders
+from server.api.sockets import SocketCount
+from server.api.state import Documents, State
+from server.commands.throttle import Throttle
+from server.config import REPOSITORY, Settings
+from server.controllers import reaper
+from server.drivers.base import Driver, DriverError
+from server.drivers.kind import KindDriver, KindOptions
+from server.drivers.simulated import SimulatedDriver
+from server.errors import LabError, StartFailed
+from server.fanout.hub import Hub
+from server.provisioner.provisioner import Provisioner, host_id_of
+from server.provisioner.workshop import Deadlines
+from server.secrets import Passwords, Sealer, load_or_make_key
+from server.store import migrate
+from server.store.database import Database
+from server.store.embedded import EmbeddedPostgres
+from server.store.hints import HintListener, Receivers
+from server.telemetry import get_logger
+
+COMPRESSED_FROM_BYTES = 1024
+ANNOUNCE_SECONDS = 30.0
+"""So long the start waits for the provisioner: what an earlier server said may not be true now."""
+
+log = get_logger(__name__)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[State]:
+    """Bring up everything that the settings ask for, and take it down in order.
+
+    Raises:
+        StartFailed: a part does not come up; it says which and how to mend it.
+    """
+    prepare_data_dir(settings.data_dir)
+    sealer = Sealer(key_of(settings))
+    async with (
+        database_of(settings) as database,
+        driver_of(settings) as driver,
+        anyio.create_task_group() as tasks,
+    ):
+        hub = Hub(database)
+        receivers = Receivers(
+            event=hub.on_event,
+            job=hub.on_job,
+            revoked=hub.on_revoked,
+            may_have_missed=hub.on_may_have_missed,
+        )
+        tasks.start_soon(HintListener(database.url, receivers).run)
+        if driver is not None:
+            provisioner = Provisioner(
+                database=database,
+                driver=driver,
+                sealer=sealer,
+                data_dir=settings.data_dir,
+                host_name=settings.host_name,
+                wait_for_work=hub.wait_for_work,
+                max_creates=settings.max_creates,
+                log_cap_bytes=settings.log_cap_bytes,
+                deadlines=Deadlines().times(settings.deadline_factor),
+            )
+            tasks.start_soon(provisioner.run)
+            with anyio.move_on_after(ANNOUNCE_SECONDS):
+                await provisioner.announced.wait()
+        if settings.plays("controllers"):
+            tick = partial(anyio.sleep, reaper.TICK_SECONDS)
+            tasks.start_soon(partial(reaper.run, database, tick=tick))
+        yield State(
+            settings=settings,
+            database=database,
+            hub=hub,
+            passwords=Passwords(),
+            throttle=Throttle(time.monotonic),
+            sealer=sealer,
+            sockets=SocketCount(),
+            documents=Documents(openapi=openapi.encoded()),
+            stopping=anyio.Event(),
+        )
+        tasks.cancel_scope.cancel()
+
+
+def prepare_data_dir(path: Path) -> None:
+    """Make the data directory, closed to others.
+
+    Raises:
+        StartFailed: it cannot be made or written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StartFailed(
+            f"the data directory {path} cannot be written: {error.strerror}",
+            fix="choose another one with PYK8S_DATA_DIR",
+        ) from error
+
+
+def key_of(settings: Settings) -> bytes:
+    """Give the key for what is stored encrypted."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    return load_or_make_key(settings.data_dir / "secret.key")
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[Database]:
+    """Connect to PostgreSQL, starting our own when no other is named, and migrate it."""
+    embedded = None
+    if settings.database_url is None:
+        embedded = EmbeddedPostgres(settings.data_dir)
+        url = await embedded.start()
+    else:
+        url = settings.database_url.get_secret_value()
+    database = Database(url, pool_size=settings.database_pool_size)
+    try:
+        await bring_up_to_date(database, apply=settings.migrate == "auto")
+        yield database
+    finally:
+        with anyio.CancelScope(shield=True):
+            await database.close()
+            if embedded is not None:
+                await embedded.stop()
+
+
+async def bring_up_to_date(database: Database, *, apply: bool) -> None:
+    """Apply pending migrations, or refuse to start when that is not wanted.
+
+    Raises:
+        StartFailed: PostgreSQL does not answer, or the schema is not what this server needs.
+    """
+    try:
+        await database.ping()
+        if apply:
+            await migrate.upgrade(database.url)
+        behind = await migrate.pending(database.url)
+    except (LabError, OSError) as error:
+        raise StartFailed(
+            f"PostgreSQL on {database.place} does not answer: {error}",
+            fix="start it, or correct PYK8S_DATABASE_URL; without that variable the server "
+            "brings a PostgreSQL of its own",
+        ) from error
+    if behind is not None:
+        raise StartFailed(behind, fix="run `alembic upgrade head`, or set PYK8S_MIGRATE=auto")
+
+
+@asynccontextmanager
+async def driver_of(settings: Settings) -> AsyncIterator[Driver | None]:
+    """Give the driver of a provisioner; None: this process is none."""
+    driver = await choose_driver(settings) if settings.plays("provisioner") else None
+    try:
+        yield driver
+    finally:
+        if driver is not None:
+            await driver.close()
+
+
+async def choose_driver(settings: Settings) -> Driver:
+    """Give what makes clusters here: `auto` means kind wherever kind can work.
+
+    Raises:
+        StartFailed: kind was asked for by name, and it is missing.
+    """
+    if settings.driver == "simulated":
+        return simulated(settings, ())
+    try:
+        kind = KindDriver(
+            KindOptions(
+                instance=str(await anyio.to_thread.run_sync(host_id_of, settings.data_dir)),
+                network_pool=settings.network_pool,
+                node_image=settings.node_image,
+                docker_url=settings.docker_url,
+                kind_path=settings.kind_path,
+                in_container=settings.in_container,
+            )
+        )
+    except DriverError as error:
+        why = error.explanation
+        if settings.driver == "kind":
+            raise StartFailed(f"{why.title}: {why.cause}", fix=why.fix) from error
+        missing = Check(name="kind", ok=False, detail=why.cause, fix=why.fix, required=False)
+        return simulated(settings, [missing])
+    if settings.driver == "auto":
+        checks = (await kind.facts()).checks
+        wrong = [c for c in checks if c.name in kind.essential_checks and not c.ok]
+        if wrong:
+            await kind.close()
+            return simulated(settings, [c.model_copy(update={"required": False}) for c in wrong])
+    return kind
+
+
+def simulated(settings: Settings, instead_of: Sequence[Check]) -> Driver:
+    """Give the driver that plays kind, saying why when it was not asked for."""
+    for check in instead_of:
+        log.warning("clusters_are_simulated", because=check.detail, fix=check.fix)
+    return SimulatedDriver(
+        settings.data_dir / "simulated", speed=settings.simulated_speed, instead_of=instead_of
+    )
+
+
+def create_app(state: State) -> Starlette:
+    """Make the application around what is running."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
+        yield state
+
+    directory = state["settings"].ui_dir or REPOSITORY / "frontend" / "out"
+    page = ui.read(directory) if (directory / "index.html").is_file() else None
+    app = Starlette(
+        routes=[*routes.routes(), *(page.routes if page is not None else [])],
+        lifespan=lifespan,
+        middleware=[Middleware(SecurityHeaders, request_id=lambda: str(uuids.uuid7()))],
+        exception_handlers={
+            LabError: problems.on_lab_error,
+            HTTPException: problems.on_http_exception,
+            Exception: problems.on_defect,
+        },
+    )
+    if page is not None:  # after all routes, so that it answers nothing that the API knows
+        app.router.default = GZipMiddleware(page.files, minimum_size=COMPRESSED_FROM_BYTES)
+    return app

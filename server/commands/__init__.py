@@ -1,0 +1,1 @@
+"""What people may ask for: one async function per intent, one transaction each."""

@@ -1,0 +1,181 @@
+"""Settings: everything an operator may choose, by environment variable with the prefix PYK8S_."""
+
+import socket
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from server.errors import StartFailed
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Settings(BaseSettings):
+    """Read once at start, then passed along as parameters."""
+
+    model_config = SettingsConfigDict(env_prefix="PYK8S_", frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    published_host: str | None = Field(
+        None,
+        description="Address that the port is published on, when the server listens inside a "
+        "container. Unset: PYK8S_HOST. It decides who may register.",
+    )
+    data_dir: Path = Field(
+        REPOSITORY / ".pyk8s",
+        description="Where attempts, keys and the embedded PostgreSQL live.",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="postgresql://user:password@host/database. Unset: an embedded PostgreSQL "
+        "in the data directory is started.",
+    )
+    database_pool_size: int = Field(
+        10, ge=2, le=200, description="Connections of the server to PostgreSQL at most."
+    )
+    migrate: Literal["auto", "off"] = Field(
+        "auto", description="Whether the server applies pending migrations when it starts."
+    )
+    driver: Literal["auto", "kind", "simulated"] = Field(
+        "auto",
+        description="What makes clusters. `auto`: kind if Docker and kind answer, else simulated.",
+    )
+    roles: str = Field(
+        "api,provisioner,controllers",
+        description="Which parts this process plays, separated by commas.",
+    )
+    host_name: str = Field(
+        default_factory=socket.gethostname,
+        description="This machine's name among the provisioner hosts; it must not change.",
+    )
+    max_creates: int = Field(2, ge=1, le=64, description="Clusters built at the same time.")
+    deadline_factor: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="How many times its usual time a step of a create, a silence or a removal may "
+        "take before it is ended: more than 1 for a slow machine.",
+    )
+    max_clusters_per_user: int = Field(
+        5, ge=1, le=10_000, description="Clusters that one user may have at once."
+    )
+    max_ttl_seconds: int = Field(
+        24 * 3600, ge=60, le=7 * 24 * 3600, description="The longest life of a cluster, in seconds."
+    )
+    log_cap_bytes: int = Field(
+        8 * 1024 * 1024, ge=4096, description="How much log of one attempt is kept, in bytes."
+    )
+    signup: Literal["auto", "open", "closed"] = Field(
+        "auto",
+        description="Whether people may register. `auto`: yes on a loopback address, else only "
+        "the first one. `open` on another address also needs PYK8S_SIGNUP_PUBLIC_OK=yes.",
+    )
+    signup_public_ok: Literal["no", "yes"] = Field(
+        "no",
+        description="The second word that open registration on a public address needs: every "
+        "user of a cluster may reach the root of its host.",
+    )
+    session_hours: float = Field(
+        12, gt=0, le=24 * 30, description="How long somebody stays signed in, in hours."
+    )
+    allowed_origins: str = Field(
+        "",
+        description="Further origins whose pages may use the API with a cookie, separated by "
+        "commas (https://lab.example.org). The server's own are always allowed.",
+    )
+    secure_cookies: bool = Field(
+        False, description="Set to true behind TLS: cookies get Secure and the __Host- prefix."
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Fernet key for what is stored encrypted. Unset: made in the data directory.",
+    )
+    ui_dir: Path | None = Field(
+        None, description="The built page. Unset: frontend/out of the repository, if it is there."
+    )
+    node_image: str | None = Field(
+        None,
+        description="Node image for new clusters. Unset: the newest local kindest/node image, "
+        "else the default of kind.",
+    )
+    kind_path: Path | None = Field(None, description="The kind program. Unset: found in PATH.")
+    docker_url: str | None = Field(
+        None,
+        description="Docker's address (unix:///var/run/docker.sock). Unset: DOCKER_HOST, else "
+        "Docker's usual socket.",
+    )
+    network_pool: str = Field(
+        "10.210.0.0/16", description="Where the small network of each cluster is cut from."
+    )
+    in_container: bool = Field(
+        False,
+        description="Whether the server itself runs in a container of the same Docker; it then "
+        "joins the networks of its clusters to reach them.",
+    )
+    simulated_speed: float = Field(
+        1.0, gt=0, description="How many times faster than life the simulated driver plays."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="How the server writes its log. `auto`: console on a terminal."
+    )
+
+    @field_validator("roles")
+    @classmethod
+    def _known_roles(cls, value: str) -> str:
+        known = {"api", "provisioner", "controllers"}
+        given = {role.strip() for role in value.split(",") if role.strip()}
+        if not given or given - known:
+            raise ValueError(f"roles are {', '.join(sorted(known))}")
+        return ",".join(sorted(given))
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    def plays(self, role: str) -> bool:
+        """Tell whether this process has the role."""
+        return role in self.roles.split(",")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return (self.published_host or self.host) in LOOPBACK
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins whose pages may act with a cookie."""
+        given = {origin.strip().rstrip("/") for origin in self.allowed_origins.split(",")}
+        own = {f"http://{host}:{self.port}" for host in ("localhost", "127.0.0.1", "[::1]")}
+        return frozenset((given | own) - {""})
+
+
+def load() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        StartFailed: a variable has a value that cannot be.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"PYK8S_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise StartFailed(wrong, fix="see docs/reference/configuration.md") from error
+    if (
+        settings.signup == "open"
+        and not settings.is_loopback
+        and settings.signup_public_ok != "yes"
+    ):
+        raise StartFailed(
+            "PYK8S_SIGNUP=open on an address that others reach: every user of a cluster may reach "
+            "the root of this machine",
+            fix="set PYK8S_SIGNUP=closed, or say PYK8S_SIGNUP_PUBLIC_OK=yes as well",
+        )
+    return settings

@@ -1,0 +1,1 @@
+"""The adapters of one technology each, and the pure readers of what they print."""

@@ -1,0 +1,157 @@
+"""What a driver is: the adapter of one technology that can make a Kubernetes cluster."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from pyk8s.wire.service import Check
+
+KIND_NAME_PREFIX = "pyk8s-"
+
+
+def kind_name(attempt_id: UUID) -> str:
+    """Name what an attempt makes. Without dashes: a node's name must fit into 63 characters."""
+    return f"{KIND_NAME_PREFIX}{attempt_id.hex}"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSpec:
+    """One try at creating a cluster: what is wanted, under which name, and where its files go."""
+
+    attempt_id: UUID
+    cluster_id: UUID
+    directory: Path
+    """Private to the attempt. Made by `prepare`, removed by `delete`."""
+    kubernetes_version: str
+    control_planes: int
+    workers: int
+    template: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kind_name(self) -> str:
+        """The name of this attempt's cluster, never used again."""
+        return kind_name(self.attempt_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A process to start. `env` is the whole environment."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach a cluster as its administrator."""
+
+    kubeconfig: str
+    internal_url: str
+    """Where this server itself reaches the API server."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """Something that may tell why a create failed. It is hostile, and may hold secrets."""
+
+    name: str
+    """A path inside the archive: `NODE/kubelet.log`."""
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An attempt of which something exists."""
+
+    attempt_id: UUID
+    pieces: Sequence[str]
+    """What was found, in words for a person: `container NAME`, `network NAME`."""
+    nodes: Mapping[str, str] = field(default_factory=dict)
+    """The nodes among them: name to state, `running` or `paused` when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a driver can do on this machine."""
+
+    node_images: Mapping[str, str]
+    """Kubernetes version, such as `v1.36.4`, to node image."""
+    default_kubernetes_version: str
+    max_clusters: int
+    checks: Sequence[Check]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why something failed, in plain words, and the way out."""
+
+    code: str
+    title: str
+    cause: str
+    fix: str
+    docs: str | None = None
+
+
+class DriverError(Exception):
+    """The driver cannot do it, and says why. Carries the explanation for the user."""
+
+    def __init__(self, explanation: Explanation) -> None:
+        super().__init__(f"{explanation.title}: {explanation.cause}")
+        self.explanation = explanation
+
+
+class Driver(Protocol):
+    """The adapter of one technology. It keeps no state: what exists is found by its labels."""
+
+    @property
+    def name(self) -> str:
+        """How the driver is called on the wire and on every page."""
+
+    async def facts(self) -> Facts:
+        """Look at the machine: what is there, what is missing and how to mend it. Never raises."""
+
+    async def prepare(self, spec: AttemptSpec) -> Command:
+        """Make all that must exist before the process starts, and say which process that is.
+
+        Raises:
+            DriverError: it cannot be made; what was made so far is left to `delete`.
+        """
+
+    async def finish(self, spec: AttemptSpec) -> Access:
+        """After the process ended well: verify that the cluster answers, and harden it.
+
+        Raises:
+            DriverError: it does not answer in time.
+        """
+
+    def collect(self, spec: AttemptSpec) -> AsyncIterator[EvidenceFile]:
+        """Give what tells why the attempt failed, before it is deleted. Never raises.
+
+        The caller may stop at any file: each comes as soon as it is there, and none is large.
+        """
+
+    async def delete(self, attempt_id: UUID, directory: Path) -> None:
+        """Remove everything of an attempt, however little or much of it there is.
+
+        Raises:
+            DriverError: something could not be removed; calling again is safe.
+        """
+
+    async def list_attempts(self, known: Collection[UUID] = ()) -> Sequence[Found]:
+        """Find every attempt of this installation of which anything is left.
+
+        `known`: attempts that are ours even if their pieces do not say so any more.
+
+        Raises:
+            DriverError: the machine cannot be asked.
+        """
+
+    async def answers(self, attempt_id: UUID, directory: Path) -> bool:
+        """Ask whether the finished cluster's API server answers now. Never raises."""
+
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,273 @@
+"""Docker, through its API, with a timeout on everything and errors that name the way out."""
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import aiodocker
+import aiohttp
+from aiodocker.containers import DockerContainer
+from aiodocker.exceptions import DockerError
+
+from server.drivers.base import DriverError, Explanation
+
+SOCKETS: Final = ("/var/run/docker.sock", "/run/docker.sock")
+TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=3)
+CLUSTER_LABEL: Final = "io.x-k8s.kind.cluster"
+"""kind puts it on each container it makes."""
+
+_VERSION = re.compile(r"v\d+\.\d+\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A Docker network of ours or of others."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    subnets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container that kind made."""
+
+    id: str
+    name: str
+    cluster: str
+    state: str
+    """As Docker says it: `running`, `paused`, `exited`."""
+    volumes: tuple[str, ...] = ()
+
+
+class SubnetTaken(Exception):
+    """Another network has this range of addresses, or the name."""
+
+
+class DockerEngine:
+    """One Docker. The connection is made at the first question."""
+
+    def __init__(self, url: str | None = None) -> None:
+        self._url = url or os.environ.get("DOCKER_HOST") or _socket()
+        self._client: aiodocker.Docker | None = None
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[aiodocker.Docker]:
+        """Give the client, and put its errors into words.
+
+        Raises:
+            DriverError: Docker does not answer or refuses.
+        """
+        try:
+            if self._client is None:
+                self._client = aiodocker.Docker(url=self._url, timeout=TIMEOUT)
+            yield self._client
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise DriverError(unreachable(error, self._url)) from error
+        except DockerError as error:
+            # aiodocker's status 900 is no answer of Docker's; what it stands for is beneath it.
+            beneath = error.__cause__ or error.__context__
+            if isinstance(beneath, aiohttp.ClientError | OSError):
+                raise DriverError(unreachable(beneath, self._url)) from error
+            raise DriverError(
+                Explanation(
+                    code="docker_refused",
+                    title="Docker refused",
+                    cause=f"Docker said: {error.message} (status {error.status})",
+                    fix="see whether Docker works as expected: docker info, docker ps -a",
+                )
+            ) from error
+
+    async def info(self) -> dict[str, Any]:
+        """Ask Docker about itself and its machine."""
+        async with self._asking() as client:
+            return dict(await client.system.info())
+
+    async def node_images(self) -> dict[str, str]:
+        """List the local node images of kind: Kubernetes version to image."""
+        found: dict[str, str] = {}
+        async with self._asking() as client:
+            for image in await client.images.list():
+                for tag in image.get("RepoTags") or ():
+                    version = version_of(tag)
+                    if tag.startswith("kindest/node:") and version is not None:
+                        found[version] = tag
+        return found
+
+    async def networks(self, **labels: str) -> list[Network]:
+        """List networks, of all or with certain labels."""
+        filters = {"label": [f"{name}={value}" for name, value in labels.items()]}
+        async with self._asking() as client:
+            listed = await client.networks.list(filters=filters if labels else None)
+        return [
+            Network(
+                id=each["Id"],
+                name=each["Name"],
+                labels=each.get("Labels") or {},
+                subnets=tuple(
+                    config["Subnet"]
+                    for config in (each.get("IPAM") or {}).get("Config") or ()
+                    if config.get("Subnet")
+                ),
+            )
+            for each in listed
+        ]
+
+    async def create_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> None:
+        """Make a bridge network.
+
+        Raises:
+            SubnetTaken: another network has these addresses.
+            DriverError: Docker does not answer or refuses.
+        """
+        async with self._asking() as client:
+            try:
+                await client.networks.create(
+                    {
+                        "Name": name,
+                        "Driver": "bridge",
+                        "CheckDuplicate": True,
+                        "IPAM": {"Config": [{"Subnet": subnet}]},
+                        "Labels": dict(labels),
+                    }
+                )
+            except DockerError as error:
+                if "overlaps" in error.message or "conflicts with" in error.message:
+                    raise SubnetTaken(subnet) from error
+                raise
+
+    async def remove_network(self, network: Network) -> None:
+        """Remove a network, whoever is still connected to it. A missing one is no error."""
+        async with self._asking() as client:
+            with _missing_is_fine():
+                handle = await client.networks.get(network.id)
+                for container in (await handle.show()).get("Containers") or ():
+                    with _missing_is_fine():
+                        await handle.disconnect({"Container": container, "Force": True})
+                await handle.delete()
+
+    async def nodes(self, cluster: str | None = None) -> list[Container]:
+        """List the containers that kind made, of one cluster or of all."""
+        label = CLUSTER_LABEL if cluster is None else f"{CLUSTER_LABEL}={cluster}"
+        async with self._asking() as client:
+            listed = await client.containers.list(all=True, filters={"label": [label]})
+            return [
+                Container(
+                    id=each.id,
+                    name=str((each["Names"] or ["?"])[0]).lstrip("/"),
+                    cluster=each["Labels"][CLUSTER_LABEL],
+                    state=str(each["State"]),
+                    volumes=_volumes_of(each),
+                )
+                for each in listed
+            ]
+
+    async def inspect(self, container: Container) -> dict[str, Any]:
+        """Tell all that Docker knows of a container."""
+        async with self._asking() as client:
+            return dict(await client.containers.container(container.id).show())
+
+    async def logs(self, container: Container, *, lines: int, limit: int) -> bytes:
+        """Give the last lines that a container printed, at most `limit` bytes of them."""
+        async with self._asking() as client:
+            said = await client.containers.container(container.id).log(
+                stdout=True, stderr=True, tail=lines, timeout=TIMEOUT
+            )
+        return "".join(said).encode("utf-8", "replace")[-limit:]
+
+    async def output(self, container: Container, argv: Sequence[str], *, limit: int) -> bytes:
+        """Run a program in a container; give the end of what it prints, whatever its result."""
+        out = bytearray()
+        async with self._asking() as client:
+            run = await client.containers.container(container.id).exec(list(argv))
+            async with run.start(detach=False, timeout=TIMEOUT) as stream:
+                while (message := await stream.read_out()) is not None:
+                    out += message.data
+                    if len(out) > 2 * limit:
+                        del out[:-limit]
+        return bytes(out[-limit:])
+
+    async def remove_container(self, container: Container) -> None:
+        """Remove a container and its volumes, running or not. A missing one is no error."""
+        async with self._asking() as client:
+            with _missing_is_fine():
+                await client.containers.container(container.id).delete(force=True, v=True)
+
+    async def join(self, network: str) -> None:
+        """Connect the container in which this server runs to a network. Twice is no error."""
+        async with self._asking() as client:
+            own = await client.containers.get(socket.gethostname())
+            try:
+                await (await client.networks.get(network)).connect({"Container": own.id})
+            except DockerError as error:
+                if "already exists in network" not in error.message:
+                    raise
+
+
+def _volumes_of(container: DockerContainer) -> tuple[str, ...]:
+    try:
+        mounts: list[dict[str, Any]] = container["Mounts"]
+    except KeyError:
+        return ()
+    return tuple(str(each["Name"]) for each in mounts if each.get("Type") == "volume")
+
+
+def version_of(image: str) -> str | None:
+    """Read the Kubernetes version from an image's name."""
+    match = _VERSION.search(image.partition("@")[0].rpartition("/")[2])
+    return match.group() if match else None
+
+
+def unreachable(error: BaseException, url: str) -> Explanation:
+    """Tell apart why Docker does not answer."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, PermissionError):
+        return Explanation(
+            code="docker_permission",
+            title="The server may not use Docker",
+            cause=f"{url} refused this user: permission denied",
+            fix="add the user to the group `docker` (sudo usermod -aG docker $USER, then sign in "
+            "anew); in a container, build it with "
+            "DOCKER_GID=$(getent group docker | cut -d: -f3)",
+        )
+    if isinstance(error, asyncio.TimeoutError):
+        said = f"no answer from {url} in {TIMEOUT.total:g} s"
+    else:
+        said = f"{url}: {getattr(cause, 'strerror', None) or cause}"
+    return Explanation(
+        code="docker_unreachable",
+        title="Docker does not answer",
+        cause=said,
+        fix="start Docker (systemctl start docker) and see that `docker info` works; "
+        "if it listens elsewhere, set PYK8S_DOCKER_URL",
+    )
+
+
+def _socket() -> str:
+    found = next((path for path in SOCKETS if Path(path).is_socket()), SOCKETS[0])
+    return f"unix://{found}"
+
+
+@contextmanager
+def _missing_is_fine() -> Iterator[None]:
+    """Take no offence at Docker's 404: what is to go is gone."""
+    try:
+        yield
+    except DockerError as error:
+        gone = error.status == HTTPStatus.NOT_FOUND or "is not connected to" in error.message
+        if not gone and "already in progress" not in error.message:
+            raise

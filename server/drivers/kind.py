@@ -1,0 +1,283 @@
+"""The kind driver: real clusters, each in its own Docker network.
+
+Every try has a name that is never used again: the loser of two creates of one name would delete
+the winner's nodes, and kind does not clean up when it is ended.
+"""
+
+import contextlib
+import io
+import os
+import random
+import shutil
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import anyio.to_thread
+from ruamel.yaml import YAML
+
+from server.drivers import kind_evidence, kind_facts, kube_api
+from server.drivers.base import (
+    KIND_NAME_PREFIX,
+    Access,
+    AttemptSpec,
+    Command,
+    DriverError,
+    EvidenceFile,
+    Explanation,
+    Facts,
+    Found,
+    kind_name,
+)
+from server.drivers.docker import DockerEngine, SubnetTaken, version_of
+from server.drivers.kind_delete import kind_delete
+from server.drivers.kind_facts import DEFAULT_IMAGE, NODE_REPOSITORY
+from server.drivers.subnets import check_pool, free_subnets, host_routes
+
+INSTANCE_LABEL: Final = "pyk8s.instance"
+ATTEMPT_LABEL: Final = "pyk8s.attempt"
+CLUSTER_ID_LABEL: Final = "pyk8s.cluster"
+
+WAIT: Final = "2m"
+API_PORT: Final = 6443
+MAX_SWEEPS: Final = 5
+SUBNET_TRIES: Final = 20
+STARTS: Final = 2048
+_PASSED_ON: Final = (
+    "PATH",
+    "DOCKER_HOST",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_API_VERSION",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KindOptions:
+    """What an operator chose."""
+
+    instance: str
+    """Labels everything of this installation, so that it finds its own things again."""
+    network_pool: str = "10.210.0.0/16"
+    node_image: str | None = None
+    docker_url: str | None = None
+    kind_path: Path | None = None
+    in_container: bool = False
+
+
+def network_name(attempt_id: UUID) -> str:
+    """Name the Docker network of an attempt.
+
+    Docker gives a container the default route of the network whose name comes first. Ours must
+    come last: else a server in a container that joins it loses the route by which browsers and
+    programs reach it, and with it all their connections.
+    """
+    return f"zz-{kind_name(attempt_id)}"
+
+
+class KindDriver:
+    """Makes clusters with the program kind and looks after their Docker objects itself."""
+
+    name: Final = "kind"
+    essential_checks: Final = kind_facts.ESSENTIAL
+
+    def __init__(
+        self,
+        options: KindOptions,
+        *,
+        choose_start: Callable[[int], int] = random.randrange,
+    ) -> None:
+        """Find the programs.
+
+        Raises:
+            DriverError: one is missing, or the options cannot be.
+        """
+        self._options = options
+        check_pool(options.network_pool)
+        self._kind = kind_facts.find_kind(options.kind_path)
+        self._docker = DockerEngine(options.docker_url)
+        self._choose_start = choose_start
+
+    async def close(self) -> None:
+        """Let go of Docker."""
+        await self._docker.close()
+
+    async def facts(self) -> Facts:
+        """Look at Docker, kind and the node images."""
+        return await kind_facts.facts(
+            self._docker, kind=self._kind, node_image=self._options.node_image
+        )
+
+    async def prepare(self, spec: AttemptSpec) -> Command:
+        """Make the directory, the network and kind's configuration."""
+        await kind_facts.preflight(self._docker, kind=self._kind)
+        image = await self._image(spec.kubernetes_version)
+        await anyio.to_thread.run_sync(partial(_write_files, spec, image))
+        await self._make_network(spec)
+        return Command(
+            argv=[
+                str(self._kind), "create", "cluster",
+                "--name", spec.kind_name,
+                "--config", str(spec.directory / "config.yaml"),
+                "--kubeconfig", str(spec.directory / "kubeconfig"),
+                "--wait", WAIT,
+                # What failed stays, so that it can be looked into; `delete` removes it.
+                "--retain",
+            ],
+            env=self._env(spec.directory)
+            | {"KIND_EXPERIMENTAL_DOCKER_NETWORK": network_name(spec.attempt_id)},
+            cwd=spec.directory,
+        )  # fmt: skip
+
+    async def finish(self, spec: AttemptSpec) -> Access:
+        """Ask the API server itself: kind exits well even when its own waiting timed out."""
+        access = await self._access(spec.attempt_id, spec.directory)
+        credentials = kube_api.read_kubeconfig(access.kubeconfig)
+        async with kube_api.connect(credentials, access.internal_url) as client:
+            await kube_api.wait_until_usable(client, nodes=spec.control_planes + spec.workers)
+            await kube_api.forget_bootstrap_token(client)
+        return access
+
+    async def answers(self, attempt_id: UUID, directory: Path) -> bool:
+        """Ask for the readiness of the API server and of its nodes."""
+        try:
+            access = await self._access(attempt_id, directory)
+            credentials = kube_api.read_kubeconfig(access.kubeconfig)
+            async with kube_api.connect(credentials, access.internal_url) as client:
+                return await kube_api.is_usable(client)
+        except DriverError:
+            return False
+
+    async def _access(self, attempt_id: UUID, directory: Path) -> Access:
+        kubeconfig = await anyio.to_thread.run_sync(_read, directory / "kubeconfig")
+        url = kube_api.read_kubeconfig(kubeconfig).server
+        if self._options.in_container:
+            await self._docker.join(network_name(attempt_id))
+            url = f"https://{kind_name(attempt_id)}-control-plane:{API_PORT}"
+        return Access(kubeconfig=kubeconfig, internal_url=url)
+
+    def collect(self, spec: AttemptSpec) -> AsyncIterator[EvidenceFile]:
+        """Ask the nodes, Docker and the host."""
+        return kind_evidence.collect(self._docker, spec.kind_name)
+
+    async def delete(self, attempt_id: UUID, directory: Path) -> None:
+        """Let kind delete, then sweep by label until a sweep finds nothing."""
+        name = kind_name(attempt_id)
+        await kind_delete(self._kind, name, directory, self._env(directory))
+        await self._sweep(name, attempt_id)  # even if kind said that all went well
+        for _ in range(MAX_SWEEPS):
+            if not await self._sweep(name, attempt_id):
+                break
+        else:
+            raise DriverError(
+                Explanation(
+                    code="not_removed",
+                    title="The cluster could not be removed",
+                    cause=f"containers or networks of {name} come back or stay",
+                    fix=f"see docker ps -a --filter name={name}",
+                )
+            )
+        await anyio.to_thread.run_sync(partial(shutil.rmtree, directory, ignore_errors=True))
+
+    async def list_attempts(self, known: Collection[UUID] = ()) -> Sequence[Found]:
+        """Find networks by their label, and the nodes that belong to them by kind's."""
+        networks = await self._docker.networks(**{INSTANCE_LABEL: self._options.instance})
+        pieces: dict[UUID, list[str]] = {}
+        for network in networks:
+            with contextlib.suppress(KeyError, ValueError):
+                attempt_id = UUID(network.labels[ATTEMPT_LABEL])
+                pieces.setdefault(attempt_id, []).append(f"network {network.name}")
+        nodes: dict[UUID, dict[str, str]] = {}
+        for node in await self._docker.nodes():
+            with contextlib.suppress(ValueError):
+                attempt_id = UUID(node.cluster.removeprefix(KIND_NAME_PREFIX))
+                if attempt_id in pieces or attempt_id in known:
+                    pieces.setdefault(attempt_id, []).append(f"container {node.name}")
+                    pieces[attempt_id] += [f"volume {name}" for name in node.volumes]
+                    nodes.setdefault(attempt_id, {})[node.name] = node.state
+        return [Found(each, found, nodes.get(each, {})) for each, found in pieces.items()]
+
+    async def _image(self, version: str) -> str:
+        configured = self._options.node_image
+        if configured is not None and version_of(configured) in {version, None}:
+            return configured
+        local = await self._docker.node_images()
+        if version in local:
+            return local[version]
+        return (
+            DEFAULT_IMAGE
+            if version_of(DEFAULT_IMAGE) == version
+            else f"{NODE_REPOSITORY}:{version}"
+        )
+
+    async def _make_network(self, spec: AttemptSpec) -> None:
+        labels = {
+            INSTANCE_LABEL: self._options.instance,
+            ATTEMPT_LABEL: str(spec.attempt_id),
+            CLUSTER_ID_LABEL: str(spec.cluster_id),
+        }
+        taken = [subnet for each in await self._docker.networks() for subnet in each.subnets]
+        taken += await anyio.to_thread.run_sync(host_routes)
+        subnets = free_subnets(self._options.network_pool, taken, start=self._choose_start(STARTS))
+        for subnet, _ in zip(subnets, range(SUBNET_TRIES), strict=False):
+            with contextlib.suppress(SubnetTaken):
+                await self._docker.create_network(
+                    network_name(spec.attempt_id), str(subnet), labels
+                )
+                return
+        raise DriverError(
+            Explanation(
+                code="no_network",
+                title="There is no free network for the cluster",
+                cause=f"no free /27 was found in {self._options.network_pool}",
+                fix="delete clusters or unused networks (docker network prune), or set "
+                "PYK8S_NETWORK_POOL to a range that this host does not use",
+            )
+        )
+
+    async def _sweep(self, name: str, attempt_id: UUID) -> int:
+        """Remove by label; give how much there was."""
+        nodes = await self._docker.nodes(name)
+        for node in nodes:
+            await self._docker.remove_container(node)
+        networks = await self._docker.networks(**{ATTEMPT_LABEL: str(attempt_id)})
+        for network in networks:
+            await self._docker.remove_network(network)
+        return len(nodes) + len(networks)
+
+    def _env(self, directory: Path) -> dict[str, str]:
+        env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        if self._options.docker_url is not None:
+            env["DOCKER_HOST"] = self._options.docker_url
+        return env | {"HOME": str(directory)}
+
+
+def _write_files(spec: AttemptSpec, image: str) -> None:
+    spec.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    roles = ["control-plane"] * spec.control_planes + ["worker"] * spec.workers
+    config = {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "networking": {"apiServerAddress": "127.0.0.1"},
+        "nodes": [{"role": role, "image": image} for role in roles],
+    }
+    text = io.StringIO()
+    YAML(typ="safe", pure=True).dump(config, text)
+    (spec.directory / "config.yaml").write_text(text.getvalue())
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise DriverError(
+            Explanation(
+                code="kubeconfig_unreadable",
+                title="kind wrote no kubeconfig",
+                cause=f"{path.name} of the new cluster cannot be read: {error.strerror}",
+                fix="create again; if it stays so, see whether the disk of the host is full",
+            )
+        ) from error

@@ -1,0 +1,161 @@
+"""The few questions to a new cluster's API server that tell whether it is usable."""
+
+import asyncio
+import base64
+import os
+import ssl
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from server.drivers.base import DriverError, Explanation
+
+READY_SECONDS: Final = 75.0
+POLL_SECONDS: Final = 0.25
+CALL_SECONDS: Final = 5.0
+FOR_JOINING: Final = "/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef"
+"""The token with which nodes join: kind gives every cluster the same, well-known one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What an administrator's kubeconfig holds."""
+
+    server: str
+    authority: bytes
+    certificate: bytes
+    key: bytes
+
+
+def read_kubeconfig(text: str) -> Credentials:
+    """Read kind's kubeconfig, which has one cluster and one user.
+
+    Raises:
+        DriverError: it is not that.
+    """
+    try:
+        config: Any = YAML(typ="safe", pure=True).load(text)
+        cluster = config["clusters"][0]["cluster"]
+        user = config["users"][0]["user"]
+        return Credentials(
+            server=str(cluster["server"]),
+            authority=base64.b64decode(cluster["certificate-authority-data"]),
+            certificate=base64.b64decode(user["client-certificate-data"]),
+            key=base64.b64decode(user["client-key-data"]),
+        )
+    except (YAMLError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise DriverError(
+            Explanation(
+                code="kubeconfig_unreadable",
+                title="kind wrote no usable kubeconfig",
+                cause=f"the kubeconfig of the new cluster lacks something: {error}",
+                fix="create again; if it stays so, see whether the disk of the host is full",
+            )
+        ) from error
+
+
+@asynccontextmanager
+async def connect(credentials: Credentials, url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Open a client that is the administrator, and believes the cluster's own authority only."""
+    async with httpx.AsyncClient(
+        base_url=url, verify=_context(credentials), timeout=CALL_SECONDS, trust_env=False
+    ) as client:
+        yield client
+
+
+def _context(credentials: Credentials) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=credentials.authority.decode())
+    # ssl reads a key from a file only; this one (mode 0600) is gone again at once.
+    descriptor, name = tempfile.mkstemp()
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(credentials.certificate + b"\n" + credentials.key)
+        context.load_cert_chain(name)
+    finally:
+        Path(name).unlink()
+    return context
+
+
+async def wait_until_usable(
+    client: httpx.AsyncClient, *, nodes: int, seconds: float = READY_SECONDS
+) -> None:
+    """Wait until the API server is ready and so many nodes are.
+
+    Raises:
+        DriverError: that was not so in time; says what was missing.
+    """
+    missing = "nothing was asked yet"
+    try:
+        async with asyncio.timeout(seconds):
+            while missing:
+                missing = await _missing(client, nodes)
+                if missing:
+                    await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError as error:
+        raise DriverError(
+            Explanation(
+                code="not_answering",
+                title="The cluster does not become usable",
+                cause=f"after {seconds:g} s: {missing}",
+                fix="see whether the host has memory and CPU to spare, then create again",
+            )
+        ) from error
+
+
+async def is_usable(client: httpx.AsyncClient) -> bool:
+    """Tell whether the API server and all nodes that it knows are ready now."""
+    return not await _missing(client, 1)
+
+
+async def forget_bootstrap_token(client: httpx.AsyncClient) -> None:
+    """Delete the well-known token, so that nobody can join a node. A missing one is fine.
+
+    Raises:
+        DriverError: it could not be deleted.
+    """
+    try:
+        answer = await client.delete(FOR_JOINING)
+        said = f"status {answer.status_code}"
+        if answer.status_code in {HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND}:
+            return
+    except httpx.HTTPError as error:
+        said = str(error) or type(error).__name__
+    raise DriverError(
+        Explanation(
+            code="not_hardened",
+            title="The cluster could not be made safe",
+            cause=f"its well-known bootstrap token could not be deleted: {said}",
+            fix="create again",
+        )
+    )
+
+
+async def _missing(client: httpx.AsyncClient, nodes: int) -> str:
+    """Say what is missing, or nothing."""
+    try:
+        ready = await client.get("/readyz")
+        if ready.status_code != HTTPStatus.OK:
+            return f"the API server says {ready.status_code} {ready.text[:200]}"
+        listed = await client.get("/api/v1/nodes")
+        if listed.status_code != HTTPStatus.OK:
+            return f"the list of nodes says {listed.status_code}"
+        items = listed.json()["items"]
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        return f"the API server does not answer: {str(error) or type(error).__name__}"
+    waiting = [item["metadata"]["name"] for item in items if not _is_ready(item)]
+    if waiting:
+        return f"not Ready: {', '.join(waiting)}"
+    return "" if len(items) >= nodes else f"{len(items)} of {nodes} nodes are there"
+
+
+def _is_ready(node: Any) -> bool:
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

@@ -1,0 +1,188 @@
+"""The simulated driver: everything is real but the cluster.
+
+A scripted process goes through the same runner, spool and recorder as kind. The label `simulate`
+of a create chooses what happens: `ok`, `slow`, `fail-start`, `fail-late`, `hang`, or
+`flood:<lines>:<lines per second>` (0: as fast as it goes).
+"""
+
+import contextlib
+import json
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator, Collection, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import anyio.to_thread
+
+from pyk8s.wire.service import Check
+from server.drivers.base import (
+    KIND_NAME_PREFIX,
+    Access,
+    AttemptSpec,
+    Command,
+    DriverError,
+    EvidenceFile,
+    Explanation,
+    Facts,
+    Found,
+    kind_name,
+)
+
+SCRIPT: Final = Path(__file__).with_name("simulated_script.py")
+VERSION: Final = "v1.37.0"
+IMAGE: Final = f"simulated/node:{VERSION}"
+MAX_CLUSTERS: Final = 20
+SCENARIOS: Final = re.compile(
+    r"ok|slow|fail-start|fail-late|hang|flood:\d{1,8}:\d{1,7}(?:\.\d{1,3})?"
+)
+
+_KUBECONFIG = """\
+# This cluster is simulated: there is nothing behind the address below.
+apiVersion: v1
+kind: Config
+clusters:
+- name: kind-{name}
+  cluster:
+    server: https://127.0.0.1:1
+contexts:
+- name: kind-{name}
+  context:
+    cluster: kind-{name}
+    user: kind-{name}
+current-context: kind-{name}
+users:
+- name: kind-{name}
+  user:
+    username: simulated
+    password: simulated
+"""
+
+
+class SimulatedDriver:
+    """Makes pieces, which are files in a directory, so that deleting and finding them is real."""
+
+    name: Final = "simulated"
+
+    def __init__(
+        self, pieces: Path, *, speed: float = 1.0, instead_of: Sequence[Check] = ()
+    ) -> None:
+        """`instead_of`: the checks that say why there are no real clusters."""
+        self._pieces = pieces
+        self._speed = speed
+        self._instead_of = instead_of
+
+    async def facts(self) -> Facts:
+        """Give what is made up."""
+        said = "clusters are simulated: a script plays kind, and nothing answers"
+        return Facts(
+            node_images={VERSION: IMAGE},
+            default_kubernetes_version=VERSION,
+            max_clusters=MAX_CLUSTERS,
+            checks=[Check(name="driver", ok=True, detail=said), *self._instead_of],
+        )
+
+    async def prepare(self, spec: AttemptSpec) -> Command:
+        """Make the directory, and say how to start the script."""
+        scenario = spec.labels.get("simulate", "ok")
+        spec.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not SCENARIOS.fullmatch(scenario):
+            raise DriverError(
+                Explanation(
+                    code="unknown_scenario",
+                    title="The simulated driver does not know this scenario",
+                    cause=f"the label `simulate` says {scenario!r}",
+                    fix="use ok, slow, fail-start, fail-late, hang, or "
+                    "flood:<lines>:<lines per second>",
+                )
+            )
+        pieces = self._pieces / spec.kind_name
+        await anyio.to_thread.run_sync(partial(_make_network, pieces))
+        arguments = {
+            "scenario": scenario,
+            "name": spec.kind_name,
+            "version": spec.kubernetes_version,
+            "image": IMAGE,
+            "pieces": str(pieces),
+            "speed": str(self._speed),
+            "workers": str(spec.workers),
+        }
+        options = [f"--{name}={value}" for name, value in arguments.items()]
+        return Command(
+            argv=[sys.executable, "-I", "-S", "-X", "utf8", str(SCRIPT), *options],
+            env={},
+            cwd=spec.directory,
+        )
+
+    async def finish(self, spec: AttemptSpec) -> Access:
+        """Give a kubeconfig that says what it is."""
+        if not (self._pieces / spec.kind_name / "control-plane.json").exists():
+            raise DriverError(
+                Explanation(
+                    code="not_answering",
+                    title="The cluster does not answer",
+                    cause="the simulated control plane is not there",
+                    fix="create the cluster again",
+                )
+            )
+        return Access(
+            kubeconfig=_KUBECONFIG.format(name=spec.kind_name),
+            internal_url="https://127.0.0.1:1",
+        )
+
+    async def collect(self, spec: AttemptSpec) -> AsyncIterator[EvidenceFile]:
+        """Make up what real nodes would tell."""
+        yield EvidenceFile("host.json", b'{"simulated": true}\n')
+        for piece in sorted((self._pieces / spec.kind_name).glob("*.json")):
+            said = f"kubelet[312]: the simulated {piece.stem} has nothing to tell\n"
+            yield EvidenceFile(f"{spec.kind_name}-{piece.stem}/kubelet.log", said.encode())
+
+    async def delete(self, attempt_id: UUID, directory: Path) -> None:
+        """Remove the pieces and the directory."""
+
+        def remove() -> None:
+            shutil.rmtree(self._pieces / kind_name(attempt_id), ignore_errors=True)
+            shutil.rmtree(directory, ignore_errors=True)
+
+        await anyio.to_thread.run_sync(remove)
+
+    async def list_attempts(self, known: Collection[UUID] = ()) -> Sequence[Found]:
+        """List whose pieces there are."""
+        del known  # the name of each directory tells
+        return await anyio.to_thread.run_sync(_find, self._pieces)
+
+    async def answers(self, attempt_id: UUID, directory: Path) -> bool:
+        """Tell whether there is a control plane."""
+        del directory
+        return (self._pieces / kind_name(attempt_id) / "control-plane.json").exists()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _find(pieces: Path) -> list[Found]:
+    found = []
+    for path in sorted(pieces.glob(f"{KIND_NAME_PREFIX}*")):
+        with contextlib.suppress(ValueError, OSError):  # not ours, or it goes at this moment
+            files = sorted(path.iterdir())
+            said = {file.stem: json.loads(file.read_text() or "{}") for file in files}
+            found.append(
+                Found(
+                    attempt_id=UUID(path.name.removeprefix(KIND_NAME_PREFIX)),
+                    pieces=[f"file {file.name}" for file in files],
+                    nodes={
+                        name: each.get("state", "running")
+                        for name, each in said.items()
+                        if "container" in each
+                    },
+                )
+            )
+    return found
+
+
+def _make_network(pieces: Path) -> None:
+    pieces.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (pieces / "network.json").write_text("{}")

@@ -1,0 +1,232 @@
+"""What can go wrong, told four ways: to people, to programs, to the log and to HTTP.
+
+Each class is one stable `code` (documented in docs/reference/errors.md). `detail` says what
+happened, `fix` the way out; neither ever holds a secret.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import ClassVar
+
+from pyk8s.wire.service import FieldError
+
+
+class LabError(Exception):
+    """A refusal with a reason. Handlers let it pass; `api.problems` turns it into a body."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "The server made a mistake"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        fix: str | None = None,
+        errors: Sequence[FieldError] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.fix = fix
+        self.errors = list(errors) if errors is not None else None
+        self.retry_after = retry_after
+
+
+class Internal(LabError):
+    """A defect of the server; the log has more under the request's id."""
+
+
+class ValidationFailed(LabError):
+    """The request's body, query or path does not say what it must."""
+
+    code = "validation"
+    status = 422
+    title = "The request is not valid"
+
+
+class TemplateUnknown(LabError):
+    """There is no template of this name."""
+
+    code = "template_unknown"
+    status = 422
+    title = "No such template"
+
+
+class VersionUnknown(LabError):
+    """No host has a node image for this Kubernetes version."""
+
+    code = "version_unknown"
+    status = 422
+    title = "No such Kubernetes version here"
+
+
+class Unauthenticated(LabError):
+    """Nobody is signed in, or the session or token has ended."""
+
+    code = "unauthenticated"
+    status = 401
+    title = "Sign in first"
+
+
+class WrongCredentials(LabError):
+    """Name and password do not belong together; which of them is wrong is not told."""
+
+    code = "wrong_credentials"
+    status = 401
+    title = "Wrong name or password"
+
+
+class Forbidden(LabError):
+    """The caller is known, and may not do this."""
+
+    code = "forbidden"
+    status = 403
+    title = "Not allowed"
+
+
+class CrossOrigin(LabError):
+    """A page of another origin tried to act with the browser's cookie."""
+
+    code = "cross_origin"
+    status = 403
+    title = "Request from another site"
+
+
+class SignupClosed(LabError):
+    """This server takes no new accounts."""
+
+    code = "signup_closed"
+    status = 403
+    title = "Registration is closed"
+
+
+class NotFound(LabError):
+    """It does not exist, or belongs to somebody else: the same answer, byte for byte."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class NoEvidence(LabError):
+    """Nothing was kept: the cluster did not fail, or failed before there was anything to see."""
+
+    code = "no_evidence"
+    status = 404
+    title = "There is no evidence"
+
+
+class MethodNotAllowed(LabError):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "Method not allowed"
+
+
+class NameTaken(LabError):
+    """The caller has a living cluster of this name."""
+
+    code = "name_taken"
+    status = 409
+    title = "The name is taken"
+
+
+class UsernameTaken(LabError):
+    """Somebody has registered under this name."""
+
+    code = "username_taken"
+    status = 409
+    title = "The user name is taken"
+
+
+class PhaseConflict(LabError):
+    """The cluster is in a phase in which this cannot be done."""
+
+    code = "phase_conflict"
+    status = 409
+    title = "Not in this phase"
+
+    def __init__(self, expected: Collection[str], actual: str, *, fix: str | None = None) -> None:
+        wanted = " or ".join(sorted(expected)) or "no phase"
+        super().__init__(f"this needs the phase {wanted}; the cluster is {actual}", fix=fix)
+        self.expected = frozenset(expected)
+        self.actual = actual
+
+
+class NotReady(LabError):
+    """The cluster cannot be reached yet, or any more."""
+
+    code = "not_ready"
+    status = 409
+    title = "The cluster is not ready"
+
+
+class KeyReused(LabError):
+    """The Idempotency-Key was used for another request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+    title = "Idempotency-Key used for something else"
+
+
+class TooLarge(LabError):
+    """The body is larger than any valid request."""
+
+    code = "too_large"
+    status = 413
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(LabError):
+    """The body is not JSON."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "Send JSON"
+
+
+class QuotaExceeded(LabError):
+    """The caller has as many clusters as they may have."""
+
+    code = "quota_exceeded"
+    status = 429
+    title = "Your clusters are used up"
+
+
+class TooManyAttempts(LabError):
+    """Too many wrong passwords for this account in a short time."""
+
+    code = "too_many_attempts"
+    status = 429
+    title = "Too many attempts"
+
+
+class Unavailable(LabError):
+    """A part that the answer needs, mostly PostgreSQL, does not answer now."""
+
+    code = "unavailable"
+    status = 503
+    title = "Not available at this moment"
+
+
+class NoProvisioner(LabError):
+    """No provisioner has announced itself, so nobody could build the cluster."""
+
+    code = "no_provisioner"
+    status = 503
+    title = "No provisioner is running"
+
+
+class LostClaim(LabError):
+    """Another worker holds the job now; whatever this one was about to write is void."""
+
+    code = "lost_claim"
+    title = "The claim was lost"
+
+
+class StartFailed(LabError):
+    """The server cannot start; the detail says why, the fix how to go on."""
+
+    code = "start_failed"
+    title = "The server cannot start"

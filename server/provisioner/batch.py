@@ -1,0 +1,112 @@
+"""Turns records of the spool into events. Pure: the state goes in and comes out as JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from pyk8s.wire.cluster import Step
+from pyk8s.wire.events import LogLine, LogTruncated
+from server.drivers.kind_output import StepTracker
+from server.drivers.log_lines import LineCleaner
+from server.provisioner.spool import Record
+from server.store.event_log import Draft
+
+MAX_DRAFTS: Final = 2000
+"""A batch is written as soon as it has so many events; a long line may add a few more."""
+
+_STREAMS: Final[Mapping[str, Literal["stdout", "stderr"]]] = {
+    "o": "stdout",
+    "O": "stdout",
+    "e": "stderr",
+    "E": "stderr",
+}
+_NANOSECONDS: Final = 1e9
+
+
+@dataclass(slots=True)
+class Batch:
+    """Events that are written together, and where the spool goes on after them."""
+
+    offset: int
+    drafts: list[Draft] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it should be written now."""
+        return len(self.drafts) >= MAX_DRAFTS
+
+
+class Reading:
+    """How far an attempt's output is understood."""
+
+    def __init__(
+        self, steps: Sequence[Step], state: Mapping[str, Any], *, log_cap_bytes: int
+    ) -> None:
+        self.steps = StepTracker(steps, state.get("steps"))
+        self.ending: str | None = state.get("ending")
+        """How the command ended, as the runner put it: `exit 0`."""
+        self._cleaners = {
+            "stdout": LineCleaner(state.get("stdout")),
+            "stderr": LineCleaner(state.get("stderr")),
+        }
+        self._logged: int = state.get("logged", 0)
+        self._is_truncated: bool = state.get("truncated", False)
+        self._cap = log_cap_bytes
+        self._at_ns = -1
+        self._at = datetime.fromtimestamp(0, UTC)
+
+    def state(self) -> dict[str, Any]:
+        """Give what `__init__` needs to go on."""
+        return {
+            "steps": self.steps.state(),
+            "ending": self.ending,
+            "stdout": self._cleaners["stdout"].state(),
+            "stderr": self._cleaners["stderr"].state(),
+            "logged": self._logged,
+            "truncated": self._is_truncated,
+        }
+
+    def add(self, batch: Batch, record: Record) -> None:
+        """Put what a record means into a batch."""
+        batch.offset = record.end
+        stream = _STREAMS.get(record.kind)
+        if record.at_ns != self._at_ns:
+            self._at_ns = record.at_ns
+            self._at = datetime.fromtimestamp(record.at_ns / _NANOSECONDS, UTC)
+        if stream is not None:
+            cleaned = self._cleaners[stream].clean(
+                record.raw, goes_on=record.kind in "OE", innocent=record.innocent
+            )
+            for text, continues in cleaned:
+                self._line(batch, stream, text, continues=continues)
+        elif record.kind == "d":
+            self._truncate(batch)
+        elif record.kind == "x":
+            self.ending = record.raw.decode("utf-8", "replace")
+            if self.steps.step is not None:
+                outcome: Literal["succeeded", "failed"] = (
+                    "succeeded" if self.ending == "exit 0" else "failed"
+                )
+                ended = self.steps.end(self.steps.step, record.at_ns, outcome)
+                batch.drafts += [Draft(data, self._at) for data in ended]
+
+    def _line(
+        self, batch: Batch, stream: Literal["stdout", "stderr"], text: str, *, continues: bool
+    ) -> None:
+        size = len(text) if text.isascii() else len(text.encode())
+        self._logged += size + 1
+        if self._logged > self._cap:
+            self._truncate(batch)
+        else:
+            line = LogLine(stream=stream, text=text, cont=continues)
+            batch.drafts.append(Draft(line, self._at))
+        meant = self.steps.read(text, self._at_ns)
+        if meant:
+            batch.drafts += [Draft(data, self._at) for data in meant]
+
+    def _truncate(self, batch: Batch) -> None:
+        if not self._is_truncated:
+            self._is_truncated = True
+            self._logged = max(self._logged, self._cap + 1)  # nothing more, even if it would fit
+            batch.drafts.append(Draft(LogTruncated(cap_bytes=self._cap), self._at))

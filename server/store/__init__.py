@@ -1,0 +1,1 @@
+"""What the database holds, and the only code that speaks to it."""

@@ -1,0 +1,145 @@
+"""The engine and the two kinds of session: one that reads, one that also writes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import NewType, cast
+from urllib.parse import urlsplit
+
+import asyncpg
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from server.errors import Unavailable
+
+ReadSession = NewType("ReadSession", AsyncSession)
+WriteSession = NewType("WriteSession", ReadSession)
+
+CONNECT_SECONDS = 5.0
+COMMAND_SECONDS = 15.0
+POOL_WAIT_SECONDS = 5.0
+SERVER_SETTINGS = {
+    "statement_timeout": "15000",
+    "lock_timeout": "10000",
+    "idle_in_transaction_session_timeout": "30000",
+    "timezone": "UTC",
+}
+
+# Classes of SQLSTATE that mean "not now": connection, resources, operator, system, configuration.
+_TRANSIENT = ("08", "53", "57", "58", "F0", "55P03")
+
+
+def driver_url(url: str) -> str:
+    """Write a PostgreSQL address for SQLAlchemy's asyncpg dialect."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+asyncpg://{rest}" if scheme.startswith("postgres") else url
+
+
+def plain_url(url: str) -> str:
+    """Write a PostgreSQL address for asyncpg itself."""
+    _, _, rest = url.partition("://")
+    return f"postgresql://{rest}"
+
+
+class Database:
+    """Gives sessions. A transaction is the block it is used in: commit at its end, or nothing."""
+
+    def __init__(self, url: str, *, pool_size: int, application_name: str = "pyk8s-lab") -> None:
+        self.url = plain_url(url)
+        self._engine = create_async_engine(
+            driver_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_SECONDS,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": COMMAND_SECONDS,
+                "server_settings": {**SERVER_SETTINGS, "application_name": application_name},
+            },
+        )
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+
+    @property
+    def place(self) -> str:
+        """Where the database is, for messages: never with its password."""
+        parts = urlsplit(self.url)
+        return parts.hostname or "a local socket"
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[WriteSession]:
+        """Open a session that commits when the block ends well and rolls back otherwise.
+
+        Raises:
+            Unavailable: PostgreSQL does not answer.
+        """
+        async with self._answering(), self._sessions() as session, session.begin():
+            yield cast("WriteSession", session)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[ReadSession]:
+        """Open a session for reading; what it changes is rolled back.
+
+        Raises:
+            Unavailable: PostgreSQL does not answer.
+        """
+        async with self._answering(), self._sessions() as session:
+            yield cast("ReadSession", session)
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (OSError, PoolTimeout, asyncpg.PostgresConnectionError) as error:
+            raise self._unavailable() from error
+        except DBAPIError as error:
+            if is_transient(error):
+                raise self._unavailable() from error
+            raise
+
+    def _unavailable(self) -> Unavailable:
+        return Unavailable(
+            f"PostgreSQL on {self.place} does not answer",
+            fix="nothing is lost: try again in a moment; if it stays so, see whether PostgreSQL "
+            "runs (docs/howto/troubleshoot.md)",
+            retry_after=2,
+        )
+
+    async def ping(self) -> None:
+        """Ask PostgreSQL for a sign of life.
+
+        Raises:
+            Unavailable: there is none.
+        """
+        async with self.reading() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Tell whether the same statement may well succeed a little later."""
+    if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):
+        return True
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return str(state).startswith(_TRANSIENT)
+
+
+async def now(session: ReadSession) -> datetime:
+    """Give the time by the database's clock, which is the one that leases are counted by."""
+    at: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    return at
+
+
+async def raw_connection(session: WriteSession) -> asyncpg.Connection:
+    """Give asyncpg's own connection of a session, inside the session's transaction.
+
+    Used for COPY. The session must have executed a statement before: that begins the transaction.
+    """
+    connection = await session.connection()
+    raw = await connection.get_raw_connection()
+    return raw.driver_connection

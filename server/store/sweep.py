@@ -1,0 +1,91 @@
+"""What the reconciler compares with the machine: the attempts of a host, and idle clusters."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import and_, or_, select
+
+from pyk8s.wire.cluster import Condition, Phase
+from server.store.database import ReadSession
+from server.store.jobs import JobKind
+from server.store.tables import AccessRow, AttemptRow, ClusterRow, JobRow
+
+_WORK: Final[dict[Phase, JobKind]] = {
+    Phase.PENDING: "create",
+    Phase.PROVISIONING: "create",
+    Phase.DELETING: "delete",
+}
+_OPEN_JOB = (
+    select(JobRow.id).where(JobRow.cluster_id == ClusterRow.id, JobRow.state != "done").exists()
+)
+_KUBECONFIG = select(AccessRow.cluster_id).where(AccessRow.attempt_id == AttemptRow.id).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An attempt, and what its cluster is up to."""
+
+    attempt_id: UUID
+    host_id: UUID
+    driver: str
+    outcome: str | None
+    is_removed: bool
+    cluster_id: UUID
+    cluster: str
+    """The cluster's name."""
+    phase: Phase
+    nodes: int
+    """How many nodes the cluster is to have."""
+    ready: Condition | None
+    has_open_job: bool
+    has_kubeconfig: bool
+
+
+async def standings(
+    session: ReadSession, host_id: UUID, *, also: Collection[UUID] = ()
+) -> dict[UUID, Standing]:
+    """Give the attempts of a host of which something may be left, and certain others, by id."""
+    rows = await session.execute(
+        select(AttemptRow, ClusterRow, _OPEN_JOB, _KUBECONFIG)
+        .join(ClusterRow, ClusterRow.id == AttemptRow.cluster_id)
+        .where(
+            or_(
+                and_(AttemptRow.host_id == host_id, AttemptRow.removed_at.is_(None)),
+                AttemptRow.id.in_(list(also)),
+            )
+        )
+        .execution_options(populate_existing=True)
+    )
+    return {row[0].id: _standing(*row) for row in rows}
+
+
+def _standing(
+    attempt: AttemptRow, cluster: ClusterRow, has_open_job: bool, has_kubeconfig: bool
+) -> Standing:
+    conditions = [Condition.model_validate(each) for each in cluster.conditions]
+    return Standing(
+        attempt_id=attempt.id,
+        host_id=attempt.host_id,
+        driver=attempt.driver,
+        outcome=attempt.outcome,
+        is_removed=attempt.removed_at is not None,
+        cluster_id=cluster.id,
+        cluster=cluster.name,
+        phase=Phase(cluster.phase),
+        nodes=cluster.control_planes + cluster.workers,
+        ready=next((each for each in conditions if each.type == "Ready"), None),
+        has_open_job=has_open_job,
+        has_kubeconfig=has_kubeconfig,
+    )
+
+
+async def without_work(session: ReadSession) -> list[tuple[UUID, JobKind]]:
+    """List clusters that wait for work which nobody has to do, and what that work is."""
+    rows = await session.execute(
+        select(ClusterRow.id, ClusterRow.phase).where(
+            ClusterRow.phase.in_([phase.value for phase in _WORK]), ~_OPEN_JOB
+        )
+    )
+    return [(row[0], _WORK[Phase(row[1])]) for row in rows]

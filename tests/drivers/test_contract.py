@@ -1,0 +1,115 @@
+"""What every driver promises, and the worker relies on."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from server.drivers.base import Access, AttemptSpec, Command, Driver, DriverError
+from server.drivers.kind_output import StepTracker, plan
+
+
+async def make_spec(driver: Driver, tmp_path: Path, **labels: str) -> AttemptSpec:
+    attempt_id = uuid4()
+    return AttemptSpec(
+        attempt_id=attempt_id,
+        cluster_id=uuid4(),
+        directory=tmp_path / str(attempt_id),
+        kubernetes_version=(await driver.facts()).default_kubernetes_version,
+        control_planes=1,
+        workers=0,
+        template="default",
+        labels=labels,
+    )
+
+
+@dataclass
+class Ran:
+    code: int
+    lines: list[str]
+
+
+async def run(command: Command) -> Ran:
+    process = await asyncio.create_subprocess_exec(
+        *command.argv,
+        env=dict(command.env),
+        cwd=command.cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(100):
+        out, _ = await process.communicate()
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode().splitlines())
+
+
+async def ids(driver: Driver) -> set[UUID]:
+    return {found.attempt_id for found in await driver.list_attempts()}
+
+
+async def test_facts_name_the_default_version_and_every_check_that_fails_has_a_fix(
+    driver: Driver,
+) -> None:
+    facts = await driver.facts()
+    assert facts.default_kubernetes_version in facts.node_images
+    assert facts.max_clusters > 0
+    assert facts.checks
+    assert all(check.ok or check.fix for check in facts.checks)
+    assert all(check.ok for check in facts.checks if check.required)
+
+
+async def test_a_life_from_prepare_to_delete(driver: Driver, tmp_path: Path) -> None:
+    spec = await make_spec(driver, tmp_path)
+    ran = await run(await driver.prepare(spec))
+    assert ran.code == 0, ran.lines
+    assert spec.directory.stat().st_mode & 0o077 == 0
+
+    tracker = StepTracker(plan(control_planes=1, workers=0))
+    told = [each for line in ran.lines for each in tracker.read(line, 0)]
+    ended = [each.step for each in told if each.TYPE == "step_finished"]
+    assert ended == list(plan(control_planes=1, workers=0)[:-1])
+
+    access = await driver.finish(spec)
+    assert isinstance(access, Access)
+    assert "current-context" in access.kubeconfig
+    # Asking again changes nothing: a server may die right after it has asked.
+    assert await driver.finish(spec) == access
+
+    (found,) = await driver.list_attempts()
+    assert found.attempt_id == spec.attempt_id
+    assert len(found.pieces) >= 2
+
+    await driver.delete(spec.attempt_id, spec.directory)
+    assert await driver.list_attempts() == []
+    assert not spec.directory.exists()
+    await driver.delete(spec.attempt_id, spec.directory)
+    with pytest.raises(DriverError):
+        await driver.finish(spec)
+
+
+async def test_what_was_only_prepared_is_found_and_removed(driver: Driver, tmp_path: Path) -> None:
+    first = await make_spec(driver, tmp_path)
+    second = await make_spec(driver, tmp_path)
+    await driver.prepare(first)
+    await driver.prepare(second)
+    assert await ids(driver) == {first.attempt_id, second.attempt_id}
+    await driver.delete(first.attempt_id, first.directory)
+    assert await ids(driver) == {second.attempt_id}
+    assert second.directory.exists()
+    await driver.delete(second.attempt_id, second.directory)
+    assert await ids(driver) == set()
+
+
+async def test_deleting_what_never_was_is_no_error(driver: Driver, tmp_path: Path) -> None:
+    await driver.delete(uuid4(), tmp_path / "never")
+
+
+async def test_an_unfinished_cluster_has_no_access(driver: Driver, tmp_path: Path) -> None:
+    spec = await make_spec(driver, tmp_path)
+    await driver.prepare(spec)
+    with pytest.raises(DriverError) as caught:
+        await driver.finish(spec)
+    assert caught.value.explanation.fix

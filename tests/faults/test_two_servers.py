@@ -1,0 +1,89 @@
+"""Two servers on one database and one data directory; one is frozen past its leases, and thawed."""
+
+import signal
+from typing import Final
+
+import pytest
+
+from tests.faults.plays import STEPS, recorded
+from tests.faults.stage import ServerProcess, Stage, eventually, staged
+from tests.integration.conftest import free_port
+
+REPEATS: Final = [pytest.param(n, marks=[pytest.mark.long] if n >= 1 else []) for n in range(20)]
+FLOOD: Final = 500
+CREATES: Final = {
+    "preparing": ("network-before", recorded()),
+    "prepared": ("network-after", recorded()),
+    "at-a-step": (None, recorded(after={STEPS["network"]: [["pause", "at-a-step"]]})),
+    "talking": (
+        None,
+        recorded(after={STEPS["network"]: [["pause", "talking"], ["flood", FLOOD, 100]]}),
+    ),
+    "at-its-access": ("token", recorded()),
+}
+"""What the frozen server is doing: at which answer it waits, and what its kind plays."""
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("repeat", REPEATS)
+async def test_a_frozen_server_comes_too_late(database_url: str, repeat: int) -> None:
+    async with staged(database_url) as stage:
+        second = ServerProcess(stage, free_port())
+        await stage.server.start()
+        await stage.sign_up()
+        async with stage.no_claims():
+            for purpose, (point, play) in CREATES.items():
+                await stage.ask(purpose, create=play, stop_at=point)
+
+        async def are_there() -> bool:
+            return all(
+                stage.is_at(stage.clusters[purpose], point or purpose)
+                for purpose, (point, _) in CREATES.items()
+            )
+
+        await eventually(are_there)
+        # It begins to record just before it is frozen, and goes on in the middle of a line.
+        stage.let_go(stage.clusters["talking"])
+        await eventually(lambda: has_lines(stage, "talking", 100))
+        frozen = stage.server
+        frozen.signal(signal.SIGSTOP)
+        try:
+            await second.start()
+            await eventually(lambda: all_taken_over(stage), 60)
+            stage.server = second
+            stage.let_go()
+            clusters = await stage.settled()
+            assert {cluster["phase"] for cluster in clusters.values()} == {"ready"}
+            seqs = {purpose: cluster["last_seq"] for purpose, cluster in clusters.items()}
+            frozen.signal(signal.SIGCONT)
+            await eventually(lambda: has_noticed(stage, len(CREATES)))
+            await stage.check_lines()
+            await stage.check_nothing_left()
+            # The stale server wrote nothing, and started nothing.
+            after = await stage.settled()
+            assert {purpose: each["last_seq"] for purpose, each in after.items()} == seqs
+            assert {purpose: stage.tries(purpose) for purpose in CREATES} == dict.fromkeys(
+                CREATES, 1
+            )
+            assert set(stage.starts().values()) == {1}
+        finally:
+            frozen.signal(signal.SIGCONT)
+            await frozen.kill()
+
+
+async def has_lines(stage: Stage, purpose: str, lines: int) -> bool:
+    cluster = await stage.get(stage.clusters[purpose])
+    return bool(cluster["last_seq"] >= lines)
+
+
+async def all_taken_over(stage: Stage) -> bool:
+    """Tell whether every job was claimed twice, and what could not be gone on with is removed."""
+    claims = await stage.database.fetchval("SELECT min(fence) FROM jobs")
+    removed = await stage.database.fetchval(
+        "SELECT count(*) FROM attempts WHERE removed_at IS NOT NULL"
+    )
+    return bool(claims >= 2 and removed >= 2)
+
+
+async def has_noticed(stage: Stage, jobs: int) -> bool:
+    return stage.log().count('"claim_lost"') >= jobs

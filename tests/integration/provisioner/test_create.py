@@ -1,0 +1,45 @@
+"""A create from its job to its end, over the simulated driver."""
+
+from uuid import UUID
+
+from pyk8s.wire.cluster import Cluster, Phase
+from pyk8s.wire.events import PhaseChangedEvent, StepFinishedEvent, StepStartedEvent
+from pyk8s.wire.reduce import apply_event
+from server.drivers.kind_output import plan
+from server.store import access
+from tests.integration.provisioner.conftest import Lab
+
+
+async def fold(lab: Lab, cluster_id: UUID) -> Cluster | None:
+    folded = None
+    events = await lab.events(cluster_id)
+    for event in events:
+        folded = apply_event(folded, event)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    return folded
+
+
+async def test_a_cluster_comes_up(lab: Lab) -> None:
+    cluster_id = await lab.ask()
+    async with lab.running():
+        cluster = await lab.reaches(cluster_id, Phase.READY)
+    events = await lab.events(cluster_id)
+    steps = [event.data.step for event in events if isinstance(event, StepStartedEvent)]
+    ended = [event.data for event in events if isinstance(event, StepFinishedEvent)]
+    assert steps == list(plan(control_planes=1, workers=0))
+    assert [each.step for each in ended] == steps
+    assert {each.outcome for each in ended} == {"succeeded"}
+    assert [
+        (event.data.from_, event.data.to, event.data.reason)
+        for event in events
+        if isinstance(event, PhaseChangedEvent)
+    ] == [
+        (Phase.PENDING, Phase.PROVISIONING, "Claimed"),
+        (Phase.PROVISIONING, Phase.READY, "Provisioned"),
+    ]
+    assert await fold(lab, cluster_id) == cluster
+    assert cluster.expires_at is not None
+    async with lab.database.reading() as session:
+        sealed = await access.sealed_kubeconfig(session, cluster_id)
+    assert sealed is not None
+    assert b"simulated" in lab.sealer.open(sealed)

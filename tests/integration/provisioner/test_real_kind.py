@@ -1,0 +1,127 @@
+"""The same with clusters that are real."""
+
+import io
+import json
+import tarfile
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import anyio
+import pytest
+
+from pyk8s.wire.cluster import Phase
+from pyk8s.wire.events import AttemptStartedEvent, StepFinishedEvent
+from server.drivers.kind import KindDriver, KindOptions
+from server.drivers.kind_output import plan
+from server.store import access
+from tests.drivers.conftest import why_no_kind
+from tests.integration.provisioner.conftest import Lab, eventually
+from tests.integration.provisioner.test_evidence import archive_of
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def real(lab: Lab) -> Lab:
+    reason = why_no_kind()
+    if reason is not None:
+        pytest.skip(reason)
+    instance = f"test-{uuid4().hex[:12]}"
+    lab.make_driver = lambda: KindDriver(KindOptions(instance=instance))
+    return lab
+
+
+async def nothing_left(lab: Lab) -> None:
+    driver = lab.driver
+    try:
+        assert list(await driver.list_attempts()) == []
+    finally:
+        await driver.close()
+
+
+async def test_a_real_cluster_survives_a_stop_of_the_server_while_it_is_made(real: Lab) -> None:
+    driver = real.driver
+    version = (await driver.facts()).default_kubernetes_version
+    await driver.close()
+    cluster_id = await real.ask(version=version)
+    try:
+        async with real.running():
+            await real.has_line(cluster_id, " • Starting control-plane", seconds=60)
+        assert (await real.cluster(cluster_id)).phase is Phase.PROVISIONING
+        async with real.running():
+            await real.reaches(cluster_id, Phase.READY, seconds=100)
+            events = await real.events(cluster_id)
+            ended = [event.data.step for event in events if isinstance(event, StepFinishedEvent)]
+            assert ended == list(plan(control_planes=1, workers=0))
+            attempts = [event for event in events if isinstance(event, AttemptStartedEvent)]
+            assert len(attempts) == 1
+            async with real.database.reading() as session:
+                sealed = await access.sealed_kubeconfig(session, cluster_id)
+            assert sealed is not None
+            kubeconfig = real.data_dir / "kubeconfig"
+            kubeconfig.write_bytes(real.sealer.open(sealed))
+            kubectl = ["kubectl", "--kubeconfig", str(kubeconfig), "-n", "kube-system", "get"]
+            with anyio.fail_after(30):
+                listed = await anyio.run_process([*kubectl, "secrets"])
+            assert b"bootstrap-token-abcdef" not in listed.stdout
+    finally:
+        async with real.running():
+            await real.ask_to_delete(cluster_id)
+            await real.reaches(cluster_id, Phase.DELETED, seconds=60)
+    await nothing_left(real)
+
+
+async def test_a_node_image_that_cannot_be_had_is_explained(real: Lab) -> None:
+    cluster_id = await real.ask(version="v1.0.99")
+    async with real.running():
+        cluster = await real.reaches(cluster_id, Phase.FAILED, seconds=60)
+        assert cluster.failure is not None
+        assert cluster.failure.code == "image_missing"
+        assert any("kindest/node:v1.0.99" in line.text for line in cluster.failure.evidence)
+
+        async def removed() -> bool:
+            return bool(await real.scalar("SELECT count(*) = 0 FROM jobs WHERE state <> 'done'"))
+
+        await eventually(removed, 60)
+    await nothing_left(real)
+    files = await archive_of(real, cluster_id)
+    assert files is not None
+    assert json.loads(files["evidence/docker.json"])["ServerVersion"]
+    assert json.loads(files["evidence/host.json"])["memory_total"] > 0
+    assert files["evidence/nodes.txt"] == "there is no node\n"
+    assert "kindest/node:v1.0.99" in files["evidence/create.log"]
+    assert "code: image_missing" in files["evidence/explanation.txt"]
+
+
+@pytest.fixture
+async def hollow_image() -> AsyncIterator[str]:
+    """Make a node image that cannot boot; give its Kubernetes version."""
+    version = f"v1.0.{uuid4().int % 100_000}"
+    name = f"kindest/node:{version}"
+    change = ["--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint"]']
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w").close()
+    with anyio.fail_after(30):
+        await anyio.run_process(["docker", "import", *change, "-", name], input=empty.getvalue())
+    yield version
+    with anyio.fail_after(30):
+        await anyio.run_process(["docker", "image", "rm", "--force", name])
+
+
+async def test_a_node_image_that_cannot_boot_is_explained(real: Lab, hollow_image: str) -> None:
+    cluster_id = await real.ask(version=hollow_image)
+    async with real.running():
+        cluster = await real.reaches(cluster_id, Phase.FAILED, seconds=90)
+        assert cluster.failure is not None
+        assert cluster.failure.code == "image_not_a_node"
+        assert cluster.failure.docs == "docs/howto/troubleshoot.md#image_not_a_node"
+
+        async def removed() -> bool:
+            return bool(await real.scalar("SELECT count(*) = 0 FROM jobs WHERE state <> 'done'"))
+
+        await eventually(removed, 60)
+    await nothing_left(real)
+    files = await archive_of(real, cluster_id)
+    assert files is not None
+    [state] = [text for name, text in files.items() if name.endswith("/inspect.json")]
+    assert json.loads(state)["State"]["Running"] is False

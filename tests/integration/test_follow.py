@@ -1,0 +1,171 @@
+"""Following: replay, live, lagging and the end, with hints and without."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+
+from pyk8s.wire.accounts import User
+from pyk8s.wire.cluster import Cluster, Phase
+from pyk8s.wire.events import PhaseChanged
+from server.fanout import feed as feed_module
+from server.fanout.follow import (
+    Batch,
+    CaughtUp,
+    Ended,
+    FellBehind,
+    Snapshots,
+    follow_cluster,
+    follow_owner,
+)
+from server.fanout.hub import Hub
+from server.store import event_log
+from server.store.database import Database
+from server.store.event_log import Draft
+from server.store.hints import HintListener, Receivers
+from tests.factories import add_cluster, log_lines
+
+
+@asynccontextmanager
+async def listening(database: Database) -> AsyncIterator[Hub]:
+    hub = Hub(database)
+    ready = asyncio.Event()
+
+    def on_may_have_missed() -> None:
+        ready.set()
+        hub.on_may_have_missed()
+
+    receivers = Receivers(hub.on_event, hub.on_job, hub.on_revoked, on_may_have_missed)
+    task = asyncio.create_task(HintListener(database.url, receivers).run())
+    async with asyncio.timeout(10):
+        await ready.wait()
+    try:
+        yield hub
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def append(database: Database, cluster: Cluster, drafts: list[Draft]) -> None:
+    async with database.transaction() as session:
+        await event_log.append(session, cluster.id, drafts)
+
+
+async def end(database: Database, cluster: Cluster) -> None:
+    for source, target in ((Phase.PENDING, Phase.DELETING), (Phase.DELETING, Phase.DELETED)):
+        moved = PhaseChanged(from_=source, to=target, reason="Test")
+        await append(database, cluster, [Draft(moved)])
+
+
+async def collect(hub: Hub, database: Database, cluster: Cluster, after: int = 0) -> list[int]:
+    seqs: list[int] = []
+    async with aclosing(follow_cluster(hub, database, cluster.id, after=after)) as items:
+        async for item in items:
+            if isinstance(item, Batch):
+                seqs += [event.seq for event in item.events]
+            if isinstance(item, Ended):
+                assert item.seq == (seqs[-1] if seqs else after)
+                return seqs
+    raise AssertionError("the stream ended without an end")
+
+
+async def test_many_followers_see_everything_once(database: Database, owner: User) -> None:
+    cluster = await add_cluster(database, owner)
+    async with listening(database) as hub, asyncio.timeout(60):
+        followers = [asyncio.create_task(collect(hub, database, cluster)) for _ in range(10)]
+        for number in range(30):
+            await append(database, cluster, log_lines(50, first=number * 50))
+        late = asyncio.create_task(collect(hub, database, cluster, after=700))
+        await end(database, cluster)
+        for seqs in await asyncio.gather(*followers):
+            assert seqs == list(range(1, 1504))
+        assert await late == list(range(701, 1504))
+        assert not hub._feeds
+
+
+async def test_a_live_line_comes_by_hint(database: Database, owner: User) -> None:
+    """Far below the time after which everybody looks by themselves."""
+    cluster = await add_cluster(database, owner)
+    async with listening(database) as hub:
+        following = follow_cluster(hub, database, cluster.id, after=0)
+        async with aclosing(following):
+            assert isinstance(await anext(following), Batch)
+            assert isinstance(await anext(following), CaughtUp)
+            await append(database, cluster, log_lines(1))
+            async with asyncio.timeout(5):
+                item = await anext(following)
+            assert isinstance(item, Batch)
+            assert [event.seq for event in item.events] == [2]
+
+
+async def test_without_hints_everybody_looks_by_themselves(
+    database: Database, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.fanout.follow.LOOK_SECONDS", 0.05)
+    cluster = await add_cluster(database, owner)
+    hub = Hub(database)  # nobody tells it anything
+    following = asyncio.create_task(collect(hub, database, cluster))
+    await append(database, cluster, log_lines(10))
+    await end(database, cluster)
+    async with asyncio.timeout(20):
+        assert await following == list(range(1, 14))
+
+
+async def test_who_lags_is_told_and_loses_nothing(
+    database: Database, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "RING_EVENTS", 5)
+    cluster = await add_cluster(database, owner)
+    async with listening(database) as hub, asyncio.timeout(30):
+        slow = follow_cluster(hub, database, cluster.id, after=0)
+        async with aclosing(slow):
+            assert isinstance(await anext(slow), Batch)
+            assert isinstance(await anext(slow), CaughtUp)
+            quick = asyncio.create_task(collect(hub, database, cluster))
+            for number in range(20):
+                await append(database, cluster, log_lines(10, first=number * 10))
+            await end(database, cluster)
+            assert await quick == list(range(1, 204))
+            told = await anext(slow)
+            assert isinstance(told, FellBehind)
+            assert told.first == 2
+            seqs = [1]
+            async for item in slow:
+                if isinstance(item, Batch):
+                    seqs += [event.seq for event in item.events]
+                if isinstance(item, Ended):
+                    break
+            assert seqs == list(range(1, 204))
+
+
+async def test_after_the_end_there_is_only_the_end(database: Database, owner: User) -> None:
+    cluster = await add_cluster(database, owner)
+    await end(database, cluster)
+    assert await collect(Hub(database), database, cluster, after=3) == []
+
+
+async def test_the_owner_hears_of_all_their_clusters(database: Database, owner: User) -> None:
+    first = await add_cluster(database, owner, name="first")
+    async with listening(database) as hub, asyncio.timeout(20):
+        following = follow_owner(hub, database, owner.id)
+        async with aclosing(following):
+            snapshots = await anext(following)
+            assert isinstance(snapshots, Snapshots)
+            assert [cluster.name for cluster in snapshots.clusters] == ["first"]
+            second = await add_cluster(database, owner, name="second")
+            await append(database, first, log_lines(5))
+            await end(database, second)
+            heard: list[tuple[str, int, str]] = []
+            while not any(event_type == "end" for *_, event_type in heard):
+                item = await anext(following)
+                assert isinstance(item, Batch)
+                heard += [
+                    (
+                        "second" if str(second.id) in event.text else "first",
+                        event.seq,
+                        "end" if event.is_last else event.type,
+                    )
+                    for event in item.events
+                ]
+    assert heard == [("second", 1, "created"), ("second", 2, "phase_changed"), ("second", 3, "end")]

@@ -1,0 +1,171 @@
+"""What restart.sh and its parts do and say. The way in containers is scripts/try-compose.sh."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from scripts.checkout import fingerprint
+from server.store.embedded import EmbeddedPostgres
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BASH = shutil.which("bash") or "/bin/bash"
+
+
+def run(argv: list[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv,
+        env={**os.environ, **(env or {})},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="pyk8s-run-"))
+    yield path
+    local(path, "stop")
+    anyio.run(EmbeddedPostgres(path).remove)
+    shutil.rmtree(path)
+
+
+def local(data_dir: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return run(
+        [sys.executable, str(REPOSITORY / "scripts" / "local.py"), *words],
+        {"PYK8S_DATA_DIR": str(data_dir), "PYK8S_DRIVER": "simulated", **settings},
+    )
+
+
+def test_starts_again_and_stops(data_dir: Path) -> None:
+    port = free_port()
+    first = local(data_dir, "start", "--port", str(port))
+    assert first.returncode == 0, first.stderr
+    assert f"http://localhost:{port}" in first.stdout
+    assert "SIMULATED" in first.stdout
+    pid = (data_dir / "server.pid").read_text()
+    assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+
+    second = local(data_dir, "start", "--port", str(port))
+    assert second.returncode == 0, second.stderr
+    assert (data_dir / "server.pid").read_text() != pid
+
+    assert local(data_dir, "stop").returncode == 0
+    assert not anyio.run(EmbeddedPostgres(data_dir).is_running)
+    assert local(data_dir, "stop").returncode == 3
+
+
+def test_a_port_that_is_taken_is_named_with_its_user(data_dir: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = local(data_dir, "start", "--port", str(port))
+    assert done.returncode == 1
+    assert f"port {port} is in use by" in done.stderr
+    assert f"--port {port + 1}" in done.stderr
+    if shutil.which("ss") or shutil.which("lsof"):
+        assert f"(process {os.getpid()})" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"PYK8S_DRIVER": "cloud"}, "PYK8S_DRIVER"),
+        ({"PYK8S_DATABASE_URL": "postgresql://a:b@127.0.0.1:1/c"}, "PYK8S_DATABASE_URL"),
+    ],
+)
+def test_what_the_server_refuses_is_told_in_its_words(
+    data_dir: Path, settings: dict[str, str], told: str
+) -> None:
+    done = local(data_dir, "start", "--port", str(free_port()), **settings)
+    assert done.returncode == 1
+    assert "the server cannot start" in done.stderr
+    assert told in done.stderr
+    assert "What to do" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (data_dir / "server.pid").exists()
+
+
+def test_a_process_id_of_something_else_is_not_taken_for_the_server(data_dir: Path) -> None:
+    (data_dir / "server.pid").write_text(f"{os.getpid()} 8000\n")
+    assert local(data_dir, "status").returncode == 3
+    assert local(data_dir, "stop").returncode == 3  # and this test still runs
+
+
+def docker_says(tmp_path: Path, script: str | None) -> str:
+    """Ask common.sh for its opinion of a Docker that behaves like the script."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("dirname", "id", "tail", "cut", "grep", "sh", "mkdir"):
+        found = shutil.which(name)
+        assert found is not None
+        (programs / name).symlink_to(found)
+    if script is not None:
+        (programs / "docker").write_text(f"#!/bin/sh\n{script}\n")
+        (programs / "docker").chmod(0o755)
+    words = (
+        f'. "{REPOSITORY}/scripts/common.sh"; compose_answers && echo ok; echo "$docker_problem"'
+    )
+    return run([BASH, "-c", words], {"PATH": str(programs)}).stdout
+
+
+def test_no_docker_is_said(tmp_path: Path) -> None:
+    assert "there is no Docker on this machine" in docker_says(tmp_path, None)
+
+
+def test_no_permission_for_docker_is_said(tmp_path: Path) -> None:
+    script = 'echo "permission denied while trying to connect to the Docker daemon" >&2; exit 1'
+    assert "may not use it" in docker_says(tmp_path, script)
+
+
+def test_a_docker_that_does_not_run_is_said(tmp_path: Path) -> None:
+    script = 'echo "Cannot connect to the Docker daemon. Is it running?" >&2; exit 1'
+    assert "Docker does not answer: Cannot connect" in docker_says(tmp_path, script)
+
+
+def test_a_docker_without_compose_is_said(tmp_path: Path) -> None:
+    script = "case $1 in version) echo 29.0;; *) exit 1;; esac"
+    assert "no Compose 2" in docker_says(tmp_path, script)
+
+
+@pytest.mark.parametrize("script", ["restart.sh", "clean-restart.sh", "test.sh"])
+def test_scripts_explain_themselves(script: str) -> None:
+    path = str(REPOSITORY / script)
+    told = run([path, "--help"])
+    assert told.returncode == 0
+    assert told.stdout.startswith(f"Usage: ./{script}")
+    wrong = run([path, "--no-such-option"])
+    assert wrong.returncode == 2
+    assert "unknown argument --no-such-option" in wrong.stderr
+
+
+def test_clean_restart_deletes_nothing_unasked() -> None:
+    done = run([str(REPOSITORY / "clean-restart.sh")])
+    assert done.returncode == 1
+    assert "This deletes, for ever:" in done.stderr
+    assert "--yes" in done.stderr
+
+
+def test_a_fingerprint_tells_a_change() -> None:
+    before = fingerprint(["scripts"], page=False)
+    assert before == fingerprint(["scripts"], page=False)
+    assert before != fingerprint(["scripts", "README.md"], page=False)

@@ -1,0 +1,200 @@
+"""What the kind driver asks and says, without kind."""
+
+import base64
+import os
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+
+from server.drivers import kind_facts
+from server.drivers.base import DriverError
+from server.drivers.docker import DockerEngine, unreachable, version_of
+from server.drivers.kind_facts import GIB, find_kind, room
+from server.drivers.kube_api import (
+    FOR_JOINING,
+    forget_bootstrap_token,
+    read_kubeconfig,
+    wait_until_usable,
+)
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("kindest/node:v1.36.4", "v1.36.4"),
+        ("registry.example:5000/kindest/node:v1.36.4-lab", "v1.36.4"),
+        (kind_facts.DEFAULT_IMAGE, "v1.37.0"),
+        ("kindest/node:latest", None),
+        ("kindest/node@sha256:" + "0" * 64, None),
+    ],
+)
+def test_the_version_in_an_images_name(image: str, version: str | None) -> None:
+    assert version_of(image) == version
+
+
+@pytest.mark.parametrize(
+    ("gib", "cpus", "clusters"), [(24, 2, 6), (4, 8, 2), (2, 8, 0), (0, 0, 0), (64, 16, 48)]
+)
+def test_room_is_what_is_short_first(gib: int, cpus: int, clusters: int) -> None:
+    assert room(gib * GIB, cpus) == clusters
+
+
+def test_without_kind_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DriverError) as caught:
+        find_kind(None)
+    assert caught.value.explanation.code == "kind_missing"
+    assert "PYK8S_DRIVER=simulated" in caught.value.explanation.fix
+    for name, code in (("kind", "docker_client_missing"), ("docker", None)):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        if code is None:
+            assert find_kind(None) == tmp_path / "kind"
+        else:
+            with pytest.raises(DriverError) as caught:
+                find_kind(None)
+            assert caught.value.explanation.code == code
+
+
+async def test_no_docker_is_a_check_that_fails_with_a_fix(tmp_path: Path) -> None:
+    kind = tmp_path / "kind"
+    kind.write_text("#!/bin/sh\necho kind v0 test\n")
+    kind.chmod(0o755)
+    docker = DockerEngine(f"unix://{tmp_path}/nowhere.sock")
+    try:
+        facts = await kind_facts.facts(docker, kind=kind, node_image=None)
+    finally:
+        await docker.close()
+    checks = {check.name: check for check in facts.checks}
+    assert not checks["docker"].ok
+    assert "PYK8S_DOCKER_URL" in (checks["docker"].fix or "")
+    assert checks["kind"].detail == "kind v0 test"
+    assert "node_image" not in checks  # nobody knows
+    assert facts.max_clusters == 0
+    assert facts.default_kubernetes_version == "v1.37.0"
+
+
+async def test_a_broken_kind_is_a_check_that_fails(tmp_path: Path) -> None:
+    kind = tmp_path / "kind"
+    kind.write_text("#!/bin/sh\nexit 1\n")
+    kind.chmod(0o755)
+    docker = DockerEngine(f"unix://{tmp_path}/nowhere.sock")
+    facts = await kind_facts.facts(docker, kind=kind, node_image="my/node:v1.30.1")
+    await docker.close()
+    assert not next(check for check in facts.checks if check.name == "kind").ok
+    assert facts.node_images == {"v1.30.1": "my/node:v1.30.1"}
+    assert facts.default_kubernetes_version == "v1.30.1"
+
+
+def test_a_refusal_by_the_socket_names_the_group() -> None:
+    refused = aiohttp.ClientConnectorError(
+        aiohttp.client_reqrep.ConnectionKey("", 0, False, True, None, None, None),
+        PermissionError(13, os.strerror(13)),
+    )  # fmt: skip
+    why = unreachable(refused, "unix:///var/run/docker.sock")
+    assert why.code == "docker_permission"
+    assert "DOCKER_GID" in why.fix
+    assert unreachable(TimeoutError(), "tcp://x").code == "docker_unreachable"
+
+
+def kubeconfig(**without: str) -> str:
+    data = base64.b64encode(b"pem").decode()
+    lines = {
+        "certificate-authority-data": data,
+        "server": "https://127.0.0.1:34017",
+        "client-certificate-data": data,
+        "client-key-data": data,
+    }
+    kept = {name: value for name, value in lines.items() if name not in without.values()}
+    cluster = "".join(
+        f"    {name}: {value}\n" for name, value in kept.items() if not name.startswith("client")
+    )
+    user = "".join(
+        f"    {name}: {value}\n" for name, value in kept.items() if name.startswith("client")
+    )
+    return (
+        f"clusters:\n- name: c\n  cluster:\n{cluster}    x: y\n"
+        f"users:\n- name: u\n  user:\n{user}    x: y\n"
+    )
+
+
+def test_a_kubeconfig_is_read() -> None:
+    read = read_kubeconfig(kubeconfig())
+    assert read.server == "https://127.0.0.1:34017"
+    assert read.key == b"pem"
+
+
+@pytest.mark.parametrize("text", ["", "[", "clusters: []", kubeconfig(no="client-key-data")])
+def test_a_kubeconfig_that_is_none(text: str) -> None:
+    with pytest.raises(DriverError):
+        read_kubeconfig(text)
+
+
+def node(name: str, status: str) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": status}]
+    return {"metadata": {"name": name}, "status": {"conditions": conditions}}
+
+
+async def test_waiting_until_every_node_is_ready() -> None:
+    answers = iter(
+        [
+            httpx.Response(500, text="etcd not ready"),
+            httpx.Response(200),
+            httpx.Response(200, json={"items": [node("a", "True"), node("b", "False")]}),
+            httpx.Response(200),
+            httpx.Response(200, json={"items": [node("a", "True"), node("b", "True")]}),
+        ]
+    )
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return next(answers)
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(answer), base_url="https://x"
+    ) as client:
+        await wait_until_usable(client, nodes=2, seconds=10)
+    assert asked[-1] == "/api/v1/nodes"
+    assert next(answers, None) is None
+
+
+@pytest.mark.parametrize(
+    ("items", "said"), [([node("a", "False")], "not Ready: a"), ([], "0 of 1 nodes")]
+)
+async def test_what_is_missing_is_told_when_time_is_up(items: list[Any], said: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"items": items})
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(answer), base_url="https://x"
+    ) as client:
+        with pytest.raises(DriverError, match=said):
+            await wait_until_usable(client, nodes=1, seconds=0.3)
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.NOT_FOUND])
+async def test_the_well_known_token_goes(status: HTTPStatus) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.url.path))
+        return httpx.Response(status)
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(answer), base_url="https://x"
+    ) as client:
+        await forget_bootstrap_token(client)
+    assert asked == [("DELETE", FOR_JOINING)]
+
+
+async def test_a_token_that_stays_is_an_error() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(403))
+    async with httpx.AsyncClient(transport=transport, base_url="https://x") as client:
+        with pytest.raises(DriverError, match="403"):
+            await forget_bootstrap_token(client)
