@@ -1,0 +1,97 @@
+import createClient from "openapi-fetch";
+import { asProblem, problemFrom, unreachable } from "./problem";
+import type { components, paths } from "./schema";
+
+type Schemas = components["schemas"];
+export type Cluster = Schemas["Cluster"];
+export type Phase = Schemas["Phase"];
+export type Step = Schemas["Step"];
+export type Failure = Schemas["Failure"];
+export type ClusterEvent = Schemas["EventPage"]["items"][number];
+export type CreateCluster = Partial<Schemas["CreateCluster"]>;
+export type Template = Schemas["Template"];
+export type Capacity = Schemas["Capacity"];
+export type ServerInfo = Schemas["ServerInfo"];
+export type Me = Schemas["Me"];
+export type User = Schemas["User"];
+export type Token = Schemas["Token"];
+export type CreatedToken = Schemas["CreatedToken"];
+export type Scope = Schemas["Scope"];
+
+const REQUEST_TIMEOUT_MS = 20_000;
+
+const http = createClient<paths>({
+  // Looked up for each call, and never longer than a person waits.
+  fetch: (request) => globalThis.fetch(request, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) }),
+});
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** Gives the body of an answer. Throws an ApiProblem for a refusal, and when nothing answers. */
+async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
+  let answer: Answer<T>;
+  try {
+    answer = await call;
+  } catch {
+    throw unreachable();
+  }
+  if (!answer.response.ok) throw problemFrom(answer.error, answer.response);
+  return answer.data as T;
+}
+
+const at = (id: string) => ({ params: { path: { id_or_name: id } } });
+
+export const api = {
+  server: () => unwrap<ServerInfo>(http.GET("/api/v1/server")),
+  me: () => unwrap<Me>(http.GET("/api/v1/auth/me")),
+  login: (body: Credentials) => unwrap(http.POST("/api/v1/auth/login", { body })),
+  register: (body: Credentials) => unwrap(http.POST("/api/v1/auth/register", { body })),
+  logout: () => unwrap(http.POST("/api/v1/auth/logout")),
+  templates: () => unwrap(http.GET("/api/v1/templates")),
+  capacity: () => unwrap<Capacity>(http.GET("/api/v1/capacity")),
+  clusters: () => unwrap(http.GET("/api/v1/clusters", { params: { query: { limit: 200 } } })),
+  endedClusters: () =>
+    unwrap(http.GET("/api/v1/clusters", { params: { query: { include_deleted: true, phase: ["deleted"], limit: 100 } } })),
+  cluster: (id: string) => unwrap<Cluster>(http.GET("/api/v1/clusters/{id_or_name}", at(id))),
+  createCluster: (body: CreateCluster, idempotencyKey: string) =>
+    unwrap<Cluster>(
+      http.POST("/api/v1/clusters", {
+        body: body as Schemas["CreateCluster"],
+        params: { header: { "Idempotency-Key": idempotencyKey } },
+      }),
+    ),
+  /** Null when the cluster was gone already. */
+  deleteCluster: async (id: string): Promise<Cluster | null> => {
+    try {
+      return (await unwrap<Cluster | undefined>(http.DELETE("/api/v1/clusters/{id_or_name}", at(id)))) ?? null;
+    } catch (error) {
+      if (asProblem(error).status === 404) return null;
+      throw error;
+    }
+  },
+  extendCluster: (id: string, seconds: number) =>
+    unwrap<Cluster>(http.POST("/api/v1/clusters/{id_or_name}/extend", { ...at(id), body: { seconds } })),
+  /** Stops a build: the cluster is failed at once, with the code `cancelled`. */
+  cancelCluster: (id: string) => unwrap<Cluster>(http.POST("/api/v1/clusters/{id_or_name}/cancel", at(id))),
+  /** Builds a failed cluster anew, under the same id. */
+  retryCluster: (id: string) => unwrap<Cluster>(http.POST("/api/v1/clusters/{id_or_name}/retry", at(id))),
+  tokens: () => unwrap(http.GET("/api/v1/tokens")),
+  createToken: (body: Schemas["CreateToken"]) => unwrap<CreatedToken>(http.POST("/api/v1/tokens", { body })),
+  revokeToken: (id: string) => unwrap(http.DELETE("/api/v1/tokens/{token_id}", { params: { path: { token_id: id } } })),
+};
+
+export interface Credentials {
+  username: string;
+  password: string;
+}
+
+/** Where the browser itself fetches a file. */
+export const fileUrl = {
+  kubeconfig: (id: string) => `/api/v1/clusters/${id}/kubeconfig`,
+  log: (id: string) => `/api/v1/clusters/${id}/log`,
+  evidence: (id: string) => `/api/v1/clusters/${id}/evidence`,
+};

@@ -1,0 +1,46 @@
+import type { Fact } from "@/lib/stream/cluster-history";
+import { fine, when } from "./time";
+import { phaseWord, STEPS } from "./words";
+
+/** What an event says, as a sentence. */
+export function describeFact(fact: Fact): string {
+  switch (fact.type) {
+    case "created":
+      return `Asked for by ${fact.data.cluster.owner}, from the template ${fact.data.cluster.template}`;
+    case "phase_changed":
+      return `${phaseWord(fact.data.to)}, was ${phaseWord(fact.data.from).toLowerCase()} (${fact.data.reason})`;
+    case "condition_changed": {
+      const { type, status, reason, message } = fact.data.condition;
+      return `${type} is ${status}: ${message || reason}`;
+    }
+    case "step_started":
+      return `${STEPS[fact.data.step].title} began, step ${fact.data.index} of ${fact.data.total}`;
+    case "step_finished":
+      return `${STEPS[fact.data.step].title} ${fact.data.outcome === "succeeded" ? "took" : "failed after"} ${fine(fact.data.duration_seconds)}`;
+    case "log_truncated":
+      return `The log reached its cap of ${Math.round(fact.data.cap_bytes / 1024 / 1024)} MiB; later lines are not kept`;
+    case "lease_extended":
+      return `Lives until ${when(fact.data.expires_at)}`;
+    case "lease_expiring":
+      return `Will be deleted at ${when(fact.data.expires_at)}`;
+    case "claimed_from_pool":
+      return "Taken from the pool, built before it was asked for";
+    case "credential_issued":
+      return `A kubeconfig was given to ${fact.data.by}`;
+    case "credential_revoked":
+      return "A kubeconfig was revoked";
+    case "failure_explained":
+      return fact.data.title;
+    case "attempt_started":
+      return `Attempt ${fact.data.attempt} began`;
+    case "note":
+      return fact.data.text;
+    default:
+      return unknownFact(fact);
+  }
+}
+
+/** A newer server may say what this page has no words for. */
+function unknownFact(fact: never): string {
+  return (fact as { type: string }).type;
+}
