@@ -1,0 +1,234 @@
+"""Writes the generated parts of docs/reference: settings, routes, errors, events, lifecycle.
+
+A part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`; the words around it are
+written by hand. `scripts/generate.sh` runs this.
+"""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pyk8s.wire import events, frames
+from pyk8s.wire.base import Answer, Ask
+from server.api.routes import ENDPOINTS, EVERYWHERE
+from server.config import REPOSITORY, Settings
+from server.errors import LabError
+from server.lifecycle import TRANSITIONS
+
+REFERENCE = REPOSITORY / "docs" / "reference"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a Markdown table."""
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def summary(thing: object) -> str:
+    """Give the docstring as one line."""
+    return " ".join((inspect.getdoc(thing) or "").split())
+
+
+def settings() -> str:
+    """List every setting."""
+    rows = [
+        [f"`PYK8S_{name.upper()}`", default_of(name, field), field.description or ""]
+        for name, field in Settings.model_fields.items()
+    ]
+    return table(["Variable", "Default", "Meaning"], rows)
+
+
+def default_of(name: str, field: FieldInfo) -> str:
+    """Tell a default in words, without what is of this machine."""
+    if name == "host_name":
+        return "this machine's name"
+    if isinstance(field.default, Path):
+        return f"`{field.default.relative_to(REPOSITORY)}` in the repository"
+    if field.default is None or field.default == "":
+        return "unset"
+    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
+
+
+def routes() -> str:
+    """List every route of the API with its answers and errors."""
+    rows = []
+    for endpoint in ENDPOINTS:
+        answers = ", ".join(
+            f"{status} {answer_of(model)}".strip() for status, model in endpoint.answers.items()
+        )
+        errors = ", ".join(f"`{error.code}`" for error in (*endpoint.errors, *EVERYWHERE))
+        takes = endpoint.body.__name__ if endpoint.body else "-"
+        path = f"`{endpoint.method} {endpoint.path}`"
+        rows.append([path, summary(endpoint.handler), takes, answers, errors])
+    return table(["Call", "Meaning", "Body", "Answers", "Errors"], rows)
+
+
+def answer_of(model: type[BaseModel] | str | None) -> str:
+    """Name what an answer holds."""
+    if model is None:
+        return ""
+    return model if isinstance(model, str) else model.__name__
+
+
+def all_errors(base: type[LabError] = LabError) -> Iterator[type[LabError]]:
+    """Give every error class."""
+    for error in base.__subclasses__():
+        yield error
+        yield from all_errors(error)
+
+
+def errors() -> str:
+    """List the codes of problem bodies."""
+    found = sorted({error.code: error for error in all_errors()}.items())
+    rows = [
+        [f"`{code}`", f"{error.status} {HTTPStatus(error.status).phrase}", error.title,
+         summary(error)]
+        for code, error in found
+    ]  # fmt: skip
+    return table(["`code`", "Status", "Title", "Meaning"], rows)
+
+
+def all_failures() -> list[dict[str, str]]:
+    """Give the words of every explanation, read from the source: some arise in a driver only."""
+    found: dict[str, dict[str, str]] = {}
+    for folder in ("drivers", "provisioner"):
+        for path in sorted((REPOSITORY / "server" / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and _name(node.func) == "Explanation":
+                    words = {word.arg or "": _text(word.value) for word in node.keywords}
+                    if re.fullmatch(r"\w+", words.get("code", "")):
+                        found.setdefault(words["code"], words)
+    return [found[code] for code in sorted(found)]
+
+
+def failures() -> str:
+    """List the codes of explained failures."""
+    rows = [
+        [f"[`{words['code']}`](../howto/troubleshoot.md#{words['code']})", words["title"],
+         words["fix"]]
+        for words in all_failures()
+    ]  # fmt: skip
+    return table(["`failure.code`", "Title", "What to do"], rows)
+
+
+def failure_sections() -> str:
+    """Tell about each failure under a heading of its own, which `failure.docs` names."""
+    return "\n\n".join(
+        f"### {words['code']}\n{words['title']}: {words['cause']}.\n\nWhat to do: {words['fix']}."
+        for words in all_failures()
+    )
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+
+
+def _text(node: ast.expr) -> str:
+    """Give a text of the source; what it puts in shows as `...`."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values
+        )
+    if isinstance(node, ast.BinOp):
+        return _text(node.left) + _text(node.right)
+    return "..."
+
+
+def event_types() -> str:
+    """List the events."""
+    found = [
+        each
+        for each in vars(events).values()
+        if inspect.isclass(each)
+        and issubclass(each, events.EventData)
+        and each is not events.EventData
+    ]
+    rows = [[f"`{each.TYPE}`", str(each.VERSION), fields_of(each), summary(each)] for each in found]
+    return table(["`type`", "`version`", "`data`", "Meaning"], rows)
+
+
+def frame_types(base: type[BaseModel]) -> Callable[[], str]:
+    """List the frames of one direction."""
+
+    def write() -> str:
+        found = [
+            each
+            for each in vars(frames).values()
+            if isinstance(each, type) and issubclass(each, base) and "type" in each.model_fields
+        ]
+        rows = [
+            [f"`{get_args(each.model_fields['type'].annotation)[0]}`", fields_of(each),
+             summary(each)]
+            for each in found
+        ]  # fmt: skip
+        return table(["`type`", "Fields", "Meaning"], rows)
+
+    return write
+
+
+def fields_of(model: type[BaseModel]) -> str:
+    """Name the fields as they are on the wire; `?` may be absent."""
+    named = [
+        f"`{field.alias or name}`{'' if field.is_required() else '?'}"
+        for name, field in model.model_fields.items()
+        if name != "type"
+    ]
+    return ", ".join(named) or "-"
+
+
+def lifecycle() -> str:
+    """Draw the state machine."""
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> pending"]
+    for source, targets in TRANSITIONS.items():
+        lines += [f"    {source} --> {target}" for target in sorted(targets)]
+    lines += [f"    {phase} --> [*]" for phase, targets in TRANSITIONS.items() if not targets]
+    return "\n".join([*lines, "```"])
+
+
+PARTS: dict[str, tuple[str, Callable[[], str]]] = {
+    "settings": ("configuration.md", settings),
+    "routes": ("api.md", routes),
+    "problems": ("errors.md", errors),
+    "failures": ("errors.md", failures),
+    "failure sections": ("../howto/troubleshoot.md", failure_sections),
+    "events": ("protocol.md", event_types),
+    "client frames": ("protocol.md", frame_types(Ask)),
+    "server frames": ("protocol.md", frame_types(Answer)),
+    "lifecycle": ("lifecycle.md", lifecycle),
+}
+
+
+def replaced(text: str, part: str, content: str) -> str:
+    """Put the content between the marks of a part.
+
+    Raises:
+        ValueError: the marks are not there.
+    """
+    begin, end = f"<!-- generated: {part} -->", f"<!-- end of {part} -->"
+    found = re.search(f"{re.escape(begin)}.*?{re.escape(end)}", text, re.DOTALL)
+    if found is None:
+        raise ValueError(f"the marks of {part!r} are missing")
+    return f"{text[: found.start()]}{begin}\n{content}\n{end}{text[found.end() :]}"
+
+
+def main() -> int:
+    """Write all parts."""
+    for part, (name, write) in PARTS.items():
+        path = REFERENCE / name
+        path.write_text(replaced(path.read_text(), part, write()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Usage: scripts/try-compose.sh
+#
+# The way in containers, from a clean copy of this folder and in an empty home: start, a real
+# cluster through the page's port, start again, a migration, start from scratch, stop. Uses a
+# project name and ports of its own, and removes all of it.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+work=$(mktemp -d "${TMPDIR:-/tmp}/pyk8s-compose.XXXXXX")
+copy=$work/copy
+mkdir -p "$copy" "$work/home"
+# Docker's client finds its plugins in the home; where they came with it, they are elsewhere.
+real_home=${HOME:-}
+export HOME=$work/home
+if [ -d "$real_home/.docker/cli-plugins" ]; then
+  mkdir -p "$HOME/.docker"
+  ln -s "$real_home/.docker/cli-plugins" "$HOME/.docker/cli-plugins"
+fi
+python=$here/.venv/bin/python
+free_port() { "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+PYK8S_API_PORT=$(free_port)
+web_port=$(free_port)
+export PYK8S_API_PORT COMPOSE_PROJECT_NAME=pyk8s-try-$$
+unset DOCKER_GID PYK8S_DATA_DIR || true
+page=http://localhost:$web_port
+
+finish() {
+  status=$?
+  cd "$copy"
+  export DOCKER_GID=0
+  if [ "$status" != 0 ]; then docker compose logs --no-color --tail 40 || true; fi
+  ./clean-restart.sh --only-delete --yes > "$work/delete.log" 2>&1 || tail -n 20 "$work/delete.log"
+  rm -rf "$work"
+  exit "$status"
+}
+
+say() { printf '\n== %s\n' "$*"; }
+fail() { printf '\nFAILED: %s\n' "$*"; exit 1; }
+trap finish EXIT
+
+cd "$here"
+# What is committed and what is about to be; a Git repository is not needed.
+if git rev-parse --is-inside-work-tree > /dev/null 2>&1; then
+  git ls-files -z --cached --others --exclude-standard
+else
+  find . \( -name .venv -o -name .pyk8s -o -name node_modules -o -name .next -o -path ./frontend/out \) -prune -o -type f -print0
+fi | while IFS= read -r -d '' file; do if [ -e "$file" ]; then printf '%s\0' "$file"; fi; done \
+  | tar --null --files-from - --create --file - | tar --extract --file - --directory "$copy"
+cd /
+
+say "first start"
+"$copy/restart.sh" --port "$web_port"
+
+say "a cluster through the page's port"
+"$python" "$here/scripts/try_cluster.py" "$page" create kept
+before=$(docker ps --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" | sort)
+
+say "second start: nothing rebuilt, the cluster kept"
+"$copy/restart.sh" --port "$web_port"
+after=$(docker ps --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" | sort)
+[ "$before" = "$after" ] || fail "containers were made anew: $before / $after"
+
+say "a migration made in the container lies on the host, and the next start applies it"
+cd "$copy"
+docker compose exec --user root -T backend alembic revision --autogenerate -m "tried out"
+made=$(find migrations/versions -name '*_tried_out.py')
+[ -n "$made" ] || fail "no file in migrations/versions"
+docker compose exec -T backend alembic current 2>&1 | grep -q '(head)' && fail "it is applied already"
+instance=$(docker compose exec -T backend cat /data/host-id)
+network=$(docker network ls --filter "label=pyk8s.instance=$instance" --format '{{.Name}}')
+[ -n "$network" ] || fail "the cluster has no network of its own"
+node=$(docker ps --quiet --filter "network=$network" --filter label=io.x-k8s.kind.cluster)
+[ -n "$node" ] || fail "the cluster's node is not in its network"
+"$copy/restart.sh" --port "$web_port"
+docker compose exec -T backend alembic current 2>&1 | grep -q '(head)' || fail "the migration is not applied"
+docker compose exec -T backend python -c 'import os; assert os.getuid() != 0, "the backend is root"'
+"$python" "$here/scripts/try_cluster.py" "$page" expect kept
+rm -f "$made"
+cd /
+
+say "from scratch"
+"$copy/clean-restart.sh" --yes --port "$web_port"
+"$python" "$here/scripts/try_cluster.py" "$page" expect-empty
+[ -z "$(docker network ls --quiet --filter "label=pyk8s.instance=$instance")" ] || fail "a cluster's network is left"
+if docker inspect "$node" > /dev/null 2>&1; then fail "a cluster's node is left"; fi
+
+say "stop"
+"$copy/restart.sh" --stop
+[ -z "$(docker ps --all --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")" ] \
+  || fail "containers are left after --stop"
+say "all of it works"
