@@ -52,7 +52,12 @@ class Settings(BaseSettings):
         default_factory=socket.gethostname,
         description="This machine's name among the provisioner hosts; it must not change.",
     )
-    max_creates: int = Field(2, ge=1, le=64, description="Clusters built at the same time.")
+    max_creates: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Clusters built at the same time. Unset: as many as the processors take.",
+    )
     deadline_factor: float = Field(
         1.0,
         gt=0,

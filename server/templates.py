@@ -21,6 +21,11 @@ class Preset:
     addons: tuple[str, ...]
     ttl_seconds: int
 
+    @property
+    def nodes(self) -> int:
+        """How many nodes it has."""
+        return self.control_planes + self.workers
+
 
 DEFAULT: Final = "default"
 

@@ -10,6 +10,7 @@ import uuid_utils.compat as uuids
 from pyk8s.wire.accounts import User
 from pyk8s.wire.cluster import Cluster, Phase
 from pyk8s.wire.events import LogLine
+from server.admission import Space
 from server.store import accounts, clusters, hosts
 from server.store.clusters import NewCluster
 from server.store.database import Database
@@ -94,7 +95,7 @@ async def announce_host(
     facts = HostFacts(
         node_images={version: f"kindest/node:{version}" for version in versions},
         default_kubernetes_version=versions[0],
-        max_clusters=10,
+        space=Space(cpus=8, memory_total=12 * 1024**3, memory_available=None),
         checks=[],
     )
     async with database.transaction() as session:

@@ -13,11 +13,14 @@ from rich.text import Text
 
 from pyk8s.cli.session import Session
 from pyk8s.cli.show import STEP_TITLE
+from pyk8s.cli.words import plain
 from pyk8s.client.stream import Reconnecting, StreamState
 from pyk8s.wire.cluster import Cluster
 from pyk8s.wire.events import (
     ClusterEvent,
     PhaseChangedEvent,
+    Queued,
+    QueuedEvent,
     StepFinishedEvent,
     StepStartedEvent,
 )
@@ -50,6 +53,8 @@ class Progress:
         self._title = PHASE_TITLE.get(cluster.phase, cluster.phase.value)
         self._since = self._began
         self._trouble: Reconnecting | None = None
+        self._reason: str | None = None
+        """What it waits for in the queue, as last said."""
         self._spinner = Spinner("dots", style="blue")
         self._live: Live | None = None
 
@@ -76,6 +81,8 @@ class Progress:
     def on_event(self, event: ClusterEvent) -> None:
         """Take in what happened to the cluster."""
         match event:
+            case QueuedEvent(data=data):
+                self._waits(data)
             case StepStartedEvent(data=data):
                 self._now(STEP_TITLE.get(data.step, data.step.value))
             case StepFinishedEvent(data=data):
@@ -99,6 +106,12 @@ class Progress:
     def _now(self, title: str) -> None:
         self._title = title
         self._since = self._clock()
+
+    def _waits(self, place: Queued) -> None:
+        self._title = f"Waiting, {place.position} of {place.size}"
+        if place.reason != self._reason or self._live is None:
+            self._session.say(f"{self._title} in the queue: {plain(place.reason)}")
+        self._reason = place.reason
 
     def _done(self, title: str, seconds: float, *, is_good: bool) -> None:
         if self._session.is_quiet:

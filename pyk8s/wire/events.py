@@ -45,6 +45,15 @@ class ConditionChanged(EventData):
     condition: Condition
 
 
+class Queued(EventData):
+    """The create waits for a place, or for another one now. `position` counts from 1."""
+
+    TYPE: ClassVar[str] = "queued"
+    position: int
+    size: int
+    reason: str
+
+
 class StepStarted(EventData):
     """kind began a step. `index` counts from 1."""
 
@@ -171,6 +180,13 @@ class ConditionChangedEvent(Envelope):
     data: ConditionChanged
 
 
+class QueuedEvent(Envelope):
+    """See `Queued`."""
+
+    type: Literal["queued"] = "queued"
+    data: Queued
+
+
 class StepStartedEvent(Envelope):
     """See `StepStarted`."""
 
@@ -259,6 +275,7 @@ ClusterEvent = Annotated[
     CreatedEvent
     | PhaseChangedEvent
     | ConditionChangedEvent
+    | QueuedEvent
     | StepStartedEvent
     | StepFinishedEvent
     | LogLineEvent
@@ -274,12 +291,3 @@ ClusterEvent = Annotated[
     Field(discriminator="type"),
 ]
 """Every event there is, told apart by `type`."""
-
-
-class EventPage(Answer):
-    """A page of a cluster's events. `end`: nothing will ever come after `next_after`."""
-
-    items: list[ClusterEvent]
-    next_after: int
-    epoch: UUID
-    end: bool

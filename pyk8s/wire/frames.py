@@ -148,3 +148,12 @@ ServerFrame = (
     | Pong
     | Goaway
 )
+
+
+class EventPage(Answer):
+    """A page of a cluster's events. `end`: nothing will ever come after `next_after`."""
+
+    items: list[ClusterEvent]
+    next_after: int
+    epoch: UUID
+    end: bool

@@ -6,7 +6,7 @@ golden files in `tests/golden` hold both to it.
 
 from typing import Any
 
-from pyk8s.wire.cluster import Cluster, Condition, Failure, Phase, Progress
+from pyk8s.wire.cluster import Cluster, Condition, Failure, Phase, Progress, Queue
 from pyk8s.wire.events import (
     AttemptStarted,
     ClaimedFromPool,
@@ -17,6 +17,7 @@ from pyk8s.wire.events import (
     FailureExplained,
     LeaseExtended,
     PhaseChanged,
+    Queued,
     StepFinished,
     StepStarted,
 )
@@ -46,6 +47,8 @@ def changes_of(cluster: Cluster, data: EventData, at: Any) -> dict[str, Any]:
             return _phase(data, at)
         case ConditionChanged(condition=condition):
             return {"conditions": _with_condition(cluster.conditions, condition)}
+        case Queued():
+            return {"queue": Queue.model_validate(data.model_dump())}
         case StepStarted(step=step, index=index, total=total):
             done = round(PERCENT_DONE * (index - 1) / total)
             return {"progress": Progress(step=step, index=index, total=total, percent=done)}

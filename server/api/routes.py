@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from pyk8s.wire import accounts as words
 from pyk8s.wire.admin import DriftReport, Repair, RepairDrift
 from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease
-from pyk8s.wire.events import EventPage
+from pyk8s.wire.frames import EventPage
 from pyk8s.wire.service import Capacity, Health, ServerInfo, TemplateList
 from server.api import accounts, admin, clusters, documents, events, service, stream
 from server.api.sockets import TooManySockets

@@ -10,12 +10,13 @@ from starlette.responses import PlainTextResponse, Response
 from pyk8s.wire.accounts import Scope
 from pyk8s.wire.service import Capacity, Check, Health, ServerInfo, Template, TemplateList
 from server import __version__
+from server.admission import Load, Need, room_for, standing_shortage
 from server.api.accounts import signup_open
 from server.api.auth import authenticate
 from server.api.state import Readiness, State
 from server.api.wire import answer, read_query
 from server.errors import LabError
-from server.store import accounts, clusters, hosts
+from server.store import accounts, clusters, hosts, needs
 from server.store.database import Database
 from server.store.database import now as database_now
 from server.store.hosts import Host
@@ -85,6 +86,8 @@ async def capacity(request: Request[State]) -> Response:
     async with request.state["database"].reading() as session:
         host = await hosts.current(session)
         living = await clusters.count_living(session)
+        learned = await needs.learned(session)
+        load = await needs.load(session, host.id, learned) if host is not None else Load()
     if host is None:
         return answer(
             Capacity(
@@ -95,10 +98,16 @@ async def capacity(request: Request[State]) -> Response:
                 pool={},
             )
         )
-    room = max(0, host.facts.max_clusters - living)
-    shortage = None if room else f"this host takes {host.facts.max_clusters} clusters"
+    broken = next((each for each in host.facts.checks if each.required and not each.ok), None)
+    wanted = learned.get((DEFAULT, host.driver), Need()).times(PRESETS[DEFAULT].nodes)
     return answer(
-        Capacity(driver=host.driver, clusters=living, room_for=room, shortage=shortage, pool={})
+        Capacity(
+            driver=host.driver,
+            clusters=living,
+            room_for=0 if broken else room_for(host.facts.space, load, wanted),
+            shortage=broken.detail if broken else standing_shortage(host.facts.space, load, wanted),
+            pool={},
+        )
     )
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from pyk8s.wire.service import Check
+from server.admission import Space
 
 KIND_NAME_PREFIX = "pyk8s-"
 
@@ -75,13 +76,22 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a cluster takes, all its nodes together, measured now."""
+
+    memory_bytes: int
+    cpu_seconds: float
+    """Since its nodes were started."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a driver can do on this machine."""
 
     node_images: Mapping[str, str]
     """Kubernetes version, such as `v1.36.4`, to node image."""
     default_kubernetes_version: str
-    max_clusters: int
+    space: Space
     checks: Sequence[Check]
 
 
@@ -113,6 +123,16 @@ class Driver(Protocol):
 
     async def facts(self) -> Facts:
         """Look at the machine: what is there, what is missing and how to mend it. Never raises."""
+
+    async def space(self) -> Space:
+        """Measure what the machine has for clusters.
+
+        Raises:
+            DriverError: the machine cannot be asked; no cluster can be made now either.
+        """
+
+    async def usage(self, attempt_id: UUID) -> Usage | None:
+        """Measure what a cluster takes. None: that cannot be told. Never raises."""
 
     async def prepare(self, spec: AttemptSpec) -> Command:
         """Make all that must exist before the process starts, and say which process that is.

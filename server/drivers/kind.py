@@ -19,7 +19,8 @@ from uuid import UUID
 import anyio.to_thread
 from ruamel.yaml import YAML
 
-from server.drivers import kind_evidence, kind_facts, kube_api
+from server.admission import Space
+from server.drivers import kind_evidence, kind_facts, kind_usage, kube_api
 from server.drivers.base import (
     KIND_NAME_PREFIX,
     Access,
@@ -30,6 +31,7 @@ from server.drivers.base import (
     Explanation,
     Facts,
     Found,
+    Usage,
     kind_name,
 )
 from server.drivers.docker import DockerEngine, SubnetTaken, version_of
@@ -110,6 +112,14 @@ class KindDriver:
         return await kind_facts.facts(
             self._docker, kind=self._kind, node_image=self._options.node_image
         )
+
+    async def space(self) -> Space:
+        """Ask Docker for its machine, and the kernel for what is free on it."""
+        return await kind_usage.space(self._docker)
+
+    async def usage(self, attempt_id: UUID) -> Usage | None:
+        """Add up what Docker counts for each node."""
+        return await kind_usage.usage(self._docker, kind_name(attempt_id))
 
     async def prepare(self, spec: AttemptSpec) -> Command:
         """Make the directory, the network and kind's configuration."""

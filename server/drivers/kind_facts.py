@@ -16,6 +16,7 @@ from server.drivers.base import DriverError, Explanation, Facts
 from server.drivers.docker import DockerEngine, version_of
 from server.drivers.host import read_host
 from server.drivers.host_checks import docker_version_check, host_checks, unfit
+from server.drivers.kind_usage import space_of
 
 NODE_REPOSITORY: Final = "kindest/node"
 DEFAULT_IMAGE: Final = (
@@ -25,11 +26,6 @@ DEFAULT_IMAGE: Final = (
 """What kind v0.33.0 takes when nobody says otherwise."""
 
 KIND_SECONDS: Final = 10.0
-GIB: Final = 1024**3
-RESERVED_BYTES: Final = 2 * GIB
-CLUSTER_BYTES: Final = 1 * GIB
-"""A cluster of one node was measured to take half of it when nothing runs in it."""
-CLUSTERS_PER_CPU: Final = 3
 
 ESSENTIAL: Final = frozenset({"docker", "docker_version", "kind"})
 """Without these there are no real clusters at all; the other checks come and go."""
@@ -93,7 +89,7 @@ async def facts(docker: DockerEngine, *, kind: Path, node_image: str | None) -> 
     return Facts(
         node_images=images,
         default_kubernetes_version=default,
-        max_clusters=room(info.get("MemTotal", 0), info.get("NCPU", 0)),
+        space=space_of(info, read_host()),
         checks=checks,
     )
 
@@ -110,11 +106,6 @@ async def preflight(docker: DockerEngine, *, kind: Path) -> None:
     for check in [*checks, await _kind_check(kind)]:
         if check.required and not check.ok:
             raise DriverError(unfit(check))
-
-
-def room(memory_bytes: int, cpus: int) -> int:
-    """Tell how many clusters of one node a machine takes."""
-    return max(0, min((memory_bytes - RESERVED_BYTES) // CLUSTER_BYTES, cpus * CLUSTERS_PER_CPU))
 
 
 def _order(version: str) -> tuple[int, ...]:

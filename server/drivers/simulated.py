@@ -19,6 +19,7 @@ from uuid import UUID
 import anyio.to_thread
 
 from pyk8s.wire.service import Check
+from server.admission import Space
 from server.drivers.base import (
     KIND_NAME_PREFIX,
     Access,
@@ -29,13 +30,17 @@ from server.drivers.base import (
     Explanation,
     Facts,
     Found,
+    Usage,
     kind_name,
 )
 
 SCRIPT: Final = Path(__file__).with_name("simulated_script.py")
 VERSION: Final = "v1.37.0"
 IMAGE: Final = f"simulated/node:{VERSION}"
-MAX_CLUSTERS: Final = 20
+SPACE: Final = Space(cpus=None, memory_total=14 * 1024**3, memory_available=None)
+"""Made up: room for twenty clusters of one node."""
+NODE_BYTES: Final = 600 * 1024**2
+"""Made up as well, near to what real nodes take."""
 SCENARIOS: Final = re.compile(
     r"ok|slow|fail-start|fail-late|hang|flood:\d{1,8}:\d{1,7}(?:\.\d{1,3})?"
 )
@@ -81,9 +86,20 @@ class SimulatedDriver:
         return Facts(
             node_images={VERSION: IMAGE},
             default_kubernetes_version=VERSION,
-            max_clusters=MAX_CLUSTERS,
+            space=SPACE,
             checks=[Check(name="driver", ok=True, detail=said), *self._instead_of],
         )
+
+    async def space(self) -> Space:
+        """Give what is made up."""
+        return SPACE
+
+    async def usage(self, attempt_id: UUID) -> Usage | None:
+        """Make up what its nodes would take."""
+        for found in await self.list_attempts():
+            if found.attempt_id == attempt_id:
+                return Usage(memory_bytes=NODE_BYTES * len(found.nodes), cpu_seconds=0.0)
+        return None
 
     async def prepare(self, spec: AttemptSpec) -> Command:
         """Make the directory, and say how to start the script."""

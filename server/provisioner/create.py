@@ -15,6 +15,7 @@ from server.drivers.kind_output import plan
 from server.errors import PhaseConflict
 from server.provisioner import evidence, launch, outcome
 from server.provisioner.holding import Holding, JobCancelled, to_the_end
+from server.provisioner.meter import usage_of
 from server.provisioner.recorder import Recorder, RunnerLost
 from server.provisioner.removal import remove
 from server.provisioner.workshop import Workshop
@@ -230,7 +231,8 @@ async def _open(shop: Workshop, holding: Holding, cluster: Cluster, attempt: Att
         await _fail(shop, holding, cluster, attempt, why, access_seconds=seconds)
         return
     seconds = time.monotonic() - began
-    await to_the_end(outcome.succeed(shop, holding, attempt, access, seconds=seconds))
+    usage = await usage_of(shop.driver, attempt.id)
+    await to_the_end(outcome.succeed(shop, holding, attempt, access, seconds=seconds, usage=usage))
 
 
 def _host(error: OSError) -> Explanation:

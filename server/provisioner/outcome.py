@@ -19,14 +19,14 @@ from pyk8s.wire.events import (
     StepFinished,
     StepStarted,
 )
-from server.drivers.base import Access, Explanation
+from server.drivers.base import Access, Explanation, Usage
 from server.drivers.explain import docs_of
 from server.drivers.kind_output import plan
 from server.provisioner.evidence import NOTHING, Clue, Collected, look_into, pack, the_better
 from server.provisioner.holding import Holding, JobCancelled
 from server.provisioner.workshop import Workshop
 from server.store import access as access_store
-from server.store import attempts, clusters, event_log, jobs
+from server.store import attempts, clusters, event_log, jobs, needs
 from server.store import evidence as evidence_store
 from server.store.attempts import Attempt
 from server.store.database import ReadSession, WriteSession
@@ -86,9 +86,18 @@ async def tell(shop: Workshop, holding: Holding, text: str) -> None:
 
 
 async def succeed(
-    shop: Workshop, holding: Holding, attempt: Attempt, access: Access, *, seconds: float
+    shop: Workshop,
+    holding: Holding,
+    attempt: Attempt,
+    access: Access,
+    *,
+    seconds: float,
+    usage: Usage | None = None,
 ) -> None:
-    """The cluster answers: it is ready, and its lease begins. `seconds`: how long `access` took."""
+    """The cluster answers: it is ready, and its lease begins.
+
+    `seconds`: how long `access` took. `usage`: what the build has taken, to learn from.
+    """
     sealed = shop.sealer.seal(access.kubeconfig.encode())
     cluster_id = holding.job.cluster_id
     async with shop.database.transaction() as session:
@@ -119,6 +128,13 @@ async def succeed(
             internal_url=access.internal_url,
         )
         await attempts.finish(session, attempt.id, "succeeded")
+        if usage is not None:
+            await needs.note_built(
+                session,
+                attempt.id,
+                memory_bytes=usage.memory_bytes,
+                cpu_seconds=usage.cpu_seconds,
+            )
         await jobs.finish(session, holding.job, "succeeded")
 
 

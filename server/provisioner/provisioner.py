@@ -18,6 +18,7 @@ from server.drivers.base import Driver
 from server.errors import Unavailable
 from server.provisioner import launch
 from server.provisioner.holding import to_the_end
+from server.provisioner.meter import Meter
 from server.provisioner.reconciler import SWEEP_SECONDS, Reconciler
 from server.provisioner.worker import Worker
 from server.provisioner.workshop import Deadlines, Workshop
@@ -57,7 +58,7 @@ async def facts_of(driver: Driver) -> HostFacts:
     return HostFacts(
         node_images=dict(facts.node_images),
         default_kubernetes_version=facts.default_kubernetes_version,
-        max_clusters=facts.max_clusters,
+        space=facts.space,
         checks=list(facts.checks),
     )
 
@@ -74,7 +75,7 @@ class Provisioner:
         data_dir: Path,
         host_name: str,
         wait_for_work: Callable[[float], Awaitable[None]],
-        max_creates: int,
+        max_creates: int | None,
         log_cap_bytes: int,
         deadlines: Deadlines | None = None,
         sweep_seconds: float = SWEEP_SECONDS,
@@ -130,6 +131,7 @@ class Provisioner:
                 tasks.create_task(self._beat(shop))
                 tasks.create_task(worker.run())
                 tasks.create_task(Reconciler(shop, seconds=self._sweep_seconds).run())
+                tasks.create_task(Meter(shop).run())
 
     async def _announce(self) -> UUID:
         facts = await facts_of(self._driver)

@@ -15,6 +15,7 @@ from server.provisioner import outcome
 from server.provisioner.create import create
 from server.provisioner.delete import delete
 from server.provisioner.holding import LEASE_SECONDS, Holding, to_the_end
+from server.provisioner.line import Line
 from server.provisioner.removal import remove_again
 from server.provisioner.workshop import Workshop
 from server.store import event_log, jobs
@@ -23,6 +24,8 @@ from server.telemetry import get_logger
 
 POLL_SECONDS: Final = 2.0
 """How often to look for work when no hint comes; also the pause while PostgreSQL is away."""
+MAX_CREATES: Final = 64
+"""However large the machine is: each takes connections and memory of this process."""
 MAX_DELETES: Final = 4
 MAX_TRIES: Final = 5
 """After so many claims a create that always breaks is given up."""
@@ -48,13 +51,17 @@ class Worker:
         *,
         name: str,
         wait_for_work: Callable[[float], Awaitable[None]],
-        max_creates: int,
+        max_creates: int | None,
         max_deletes: int = MAX_DELETES,
     ) -> None:
         self._shop = shop
         self._name = name
         self._wait_for_work = wait_for_work
-        self._room: dict[JobKind, int] = {"create": max_creates, "delete": max_deletes}
+        self._line = Line(shop, max_creates=max_creates)
+        self._room: dict[JobKind, int] = {
+            "create": max_creates or MAX_CREATES,
+            "delete": max_deletes,
+        }
         self._holdings: set[Holding] = set()
         self._freed = asyncio.Event()
 
@@ -75,17 +82,21 @@ class Worker:
 
     async def _claim(self) -> ClaimedJob | None:
         kinds = [kind for kind, room in self._room.items() if room > 0]
-        if not kinds:
-            return None
         try:
+            space = await self._line.space()
             async with self._shop.database.transaction() as session:
-                return await jobs.claim(
+                await jobs.take_turn(session)
+                job = await jobs.claim(
                     session,
                     host_id=self._shop.host_id,
                     worker=self._name,
                     lease_seconds=LEASE_SECONDS,
                     kinds=kinds,
+                    fresh=await self._line.next(session, space),
                 )
+            if job is None:
+                await self._line.tell()
+            return job
         except Unavailable as error:
             log.warning("no_claim", reason=error.detail)
             await asyncio.sleep(POLL_SECONDS)

@@ -5,10 +5,11 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pyk8s.wire.service import Check
+from server.admission import Space
 from server.store.database import ReadSession, WriteSession
 from server.store.tables import HostRow
 
@@ -24,8 +25,8 @@ class HostFacts(BaseModel):
     node_images: dict[str, str]
     """Kubernetes version, such as `v1.36.4`, to node image."""
     default_kubernetes_version: str
-    max_clusters: int
-    """How many clusters of one node the whole machine takes."""
+    space: Space = Space(cpus=None, memory_total=None, memory_available=None)
+    """What it has for clusters, as last measured."""
     checks: list[Check]
 
 
@@ -73,13 +74,23 @@ async def heartbeat(session: WriteSession, host_id: UUID, facts: HostFacts) -> N
     )
 
 
+async def speaks(session: ReadSession, host_id: UUID) -> bool:
+    """Tell whether this host is the one that says how the waiting line stands.
+
+    Each host is short of something else: they must not contradict each other in turn.
+    """
+    first = select(HostRow.id).where(_is_there()).order_by(HostRow.id).limit(1)
+    return (await session.scalar(first)) == host_id
+
+
+def _is_there() -> ColumnElement[bool]:
+    return HostRow.heartbeat_at > func.now() - text(f"interval '{STALE_SECONDS} seconds'")
+
+
 async def current(session: ReadSession) -> Host | None:
     """Give the host that was heard of last, or None when none was heard of for a minute."""
     row = await session.scalar(
-        select(HostRow)
-        .where(HostRow.heartbeat_at > func.now() - text(f"interval '{STALE_SECONDS} seconds'"))
-        .order_by(HostRow.heartbeat_at.desc())
-        .limit(1)
+        select(HostRow).where(_is_there()).order_by(HostRow.heartbeat_at.desc()).limit(1)
     )
     if row is None:
         return None

@@ -80,21 +80,24 @@ async def request_cancel(
     await _hint(session)
 
 
-async def claim(
-    session: WriteSession,
-    *,
-    host_id: UUID,
-    worker: str,
-    lease_seconds: float,
-    kinds: Collection[JobKind] = ("create", "delete"),
-) -> ClaimedJob | None:
-    """Take the oldest job that this host may do, deletes first. None: there is none.
+async def take_turn(session: WriteSession) -> None:
+    """Let nobody else claim before this transaction ends.
 
-    A job whose lease has run out may be taken again; it then gets a higher fence. A cluster has
-    one running job at a time, and what lives on another host is left to that host.
+    Two workers must not take two jobs of one cluster in the same moment, nor the last place twice.
     """
-    # One claim at a time: two workers must not take two jobs of one cluster in the same moment.
     await session.execute(select(func.pg_advisory_xact_lock(_CLAIMS)))
+
+
+def is_fresh() -> ColumnElement[bool]:
+    """Tell a create that nobody has begun: it needs a place, the others have theirs."""
+    return and_(JobRow.kind == "create", JobRow.state == "queued", JobRow.tries == 0)
+
+
+def claimable(host_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """Tell the jobs that this host may do now.
+
+    A cluster has one running job at a time, and what lives on another host is left to that host.
+    """
     other = aliased(JobRow)
     busy = (
         select(other.id)
@@ -115,18 +118,35 @@ async def claim(
         )
         .exists()
     )
+    return (
+        JobRow.run_after <= func.now(),
+        or_(
+            JobRow.state == "queued",
+            and_(JobRow.state == "running", JobRow.lease_until < func.now()),
+        ),
+        ~busy,
+        ~elsewhere,
+    )
+
+
+async def claim(
+    session: WriteSession,
+    *,
+    host_id: UUID,
+    worker: str,
+    lease_seconds: float,
+    kinds: Collection[JobKind] = ("create", "delete"),
+    fresh: UUID | None = None,
+) -> ClaimedJob | None:
+    """Take the oldest job that this host may do, deletes first. None: there is none.
+
+    Of the creates that nobody has begun only `fresh` is taken: the one that there is a place for.
+    A job whose lease has run out may be taken again; it then gets a higher fence. The caller has
+    taken its turn.
+    """
     job_id = await session.scalar(
         select(JobRow.id)
-        .where(
-            JobRow.kind.in_(kinds),
-            JobRow.run_after <= func.now(),
-            or_(
-                JobRow.state == "queued",
-                and_(JobRow.state == "running", JobRow.lease_until < func.now()),
-            ),
-            ~busy,
-            ~elsewhere,
-        )
+        .where(JobRow.kind.in_(kinds), or_(~is_fresh(), JobRow.id == fresh), *claimable(host_id))
         .order_by(case((JobRow.kind == "delete", 0), else_=1), JobRow.created_at)
         .limit(1)
         .with_for_update(skip_locked=True, of=JobRow)

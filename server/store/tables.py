@@ -171,6 +171,12 @@ class AttemptRow(Table):
     spool_offset: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     recorder_state: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     outcome: Mapped[str | None]
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """The most that its nodes were seen to take together."""
+    build_cpu_seconds: Mapped[float | None]
+    """What they had used when the cluster became ready."""
+    standing_cores: Mapped[float | None]
+    """How many cores they kept busy in the quietest minute since."""
     started_at: Mapped[datetime] = mapped_column(server_default=NOW)
     finished_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]

@@ -27,6 +27,7 @@ from pyk8s.wire.events import (
     LogTruncated,
     Note,
     PhaseChanged,
+    Queued,
     StepFinished,
     StepStarted,
 )
@@ -110,6 +111,13 @@ SCENARIOS: dict[str, tuple[Cluster | None, list[EventData]]] = {
     "leaves-the-queue": (
         make_snapshot(queue={"position": 2, "size": 3, "reason": "memory"}),
         [moved(Phase.PENDING, Phase.PROVISIONING)],
+    ),
+    "waits-in-the-queue": (
+        make_snapshot(),
+        [
+            Queued(position=2, size=3, reason="memory"),
+            Queued(position=1, size=2, reason="memory"),
+        ],
     ),
     "condition-changes-in-place": (
         make_snapshot(phase=Phase.READY, ready_at=BEGIN),

@@ -943,7 +943,7 @@ export interface components {
          */
         EventPage: {
             /** Items */
-            items: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
+            items: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["QueuedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
             /** Next After */
             next_after: number;
             /**
@@ -968,7 +968,7 @@ export interface components {
             /** Topic */
             topic: string;
             /** Events */
-            events: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
+            events: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["QueuedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
         };
         /**
          * EvidenceLine
@@ -1520,6 +1520,44 @@ export interface components {
             size: number;
             /** Reason */
             reason: string;
+        };
+        /**
+         * Queued
+         * @description The create waits for a place, or for another one now. `position` counts from 1.
+         */
+        Queued: {
+            /** Position */
+            position: number;
+            /** Size */
+            size: number;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * QueuedEvent
+         * @description See `Queued`.
+         */
+        QueuedEvent: {
+            /** Seq */
+            seq: number;
+            /**
+             * Version
+             * @default 1
+             */
+            version: number;
+            /** At */
+            at: string;
+            /**
+             * Cluster Id
+             * @default null
+             */
+            cluster_id: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "queued";
+            data: components["schemas"]["Queued"];
         };
         /**
          * Quota

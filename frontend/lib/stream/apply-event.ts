@@ -17,6 +17,8 @@ function changesOf(cluster: Cluster, event: Exclude<ClusterEvent, { type: "creat
       return phaseChanged(event.data, event.at);
     case "condition_changed":
       return { conditions: withCondition(cluster.conditions, event.data.condition) };
+    case "queued":
+      return { queue: event.data };
     case "step_started": {
       const { step, index, total } = event.data;
       return { progress: { step, index, total, percent: percent(index - 1, total), eta_seconds: null, eta_p95_seconds: null } };

@@ -13,6 +13,8 @@ export function describeFact(fact: Fact): string {
       const { type, status, reason, message } = fact.data.condition;
       return `${type} is ${status}: ${message || reason}`;
     }
+    case "queued":
+      return `Waits, number ${fact.data.position} of ${fact.data.size}: ${fact.data.reason}`;
     case "step_started":
       return `${STEPS[fact.data.step].title} began, step ${fact.data.index} of ${fact.data.total}`;
     case "step_finished":

@@ -8,8 +8,9 @@ import uuid_utils.compat as uuids
 from sqlalchemy import text
 
 from pyk8s.wire.service import Check
+from server.admission import Space
 from server.errors import LostClaim
-from server.store import attempts, hosts, jobs
+from server.store import attempts, hosts, jobs, line
 from server.store.hosts import HostFacts
 from server.store.jobs import ClaimedJob, JobKind
 from tests.integration.provisioner.conftest import Lab
@@ -17,7 +18,7 @@ from tests.integration.provisioner.conftest import Lab
 FACTS = HostFacts(
     node_images={"v1.37.0": "x"},
     default_kubernetes_version="v1.37.0",
-    max_clusters=3,
+    space=Space(cpus=4, memory_total=8 * 1024**3, memory_available=7 * 1024**3),
     checks=[Check(name="docker", ok=True, detail="yes")],
 )
 
@@ -32,9 +33,17 @@ async def host(lab: Lab, name: str = "here") -> UUID:
 async def claim(
     lab: Lab, host_id: UUID, *, lease: float = 15, kinds: tuple[JobKind, ...] = ("create", "delete")
 ) -> ClaimedJob | None:
+    """Claim as a worker does that has a place for whoever is next."""
     async with lab.database.transaction() as session:
+        await jobs.take_turn(session)
+        waiting = await line.waiting(session, host_id)
         return await jobs.claim(
-            session, host_id=host_id, worker="w", lease_seconds=lease, kinds=kinds
+            session,
+            host_id=host_id,
+            worker="w",
+            lease_seconds=lease,
+            kinds=kinds,
+            fresh=waiting[0].job_id if waiting else None,
         )
 
 

@@ -10,10 +10,13 @@ import aiohttp
 import httpx
 import pytest
 
+from server.admission import GIB, Space
 from server.drivers import kind_facts
-from server.drivers.base import DriverError
+from server.drivers.base import DriverError, Usage
 from server.drivers.docker import DockerEngine, unreachable, version_of
-from server.drivers.kind_facts import GIB, find_kind, room
+from server.drivers.host import Host
+from server.drivers.kind_facts import find_kind
+from server.drivers.kind_usage import space_of, usage_of
 from server.drivers.kube_api import (
     FOR_JOINING,
     forget_bootstrap_token,
@@ -37,10 +40,30 @@ def test_the_version_in_an_images_name(image: str, version: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gib", "cpus", "clusters"), [(24, 2, 6), (4, 8, 2), (2, 8, 0), (0, 0, 0), (64, 16, 48)]
+    ("docker_gib", "here_gib", "available"), [(24, 23, 20), (8, 24, None), (24, None, None)]
 )
-def test_room_is_what_is_short_first(gib: int, cpus: int, clusters: int) -> None:
-    assert room(gib * GIB, cpus) == clusters
+def test_what_is_available_is_known_of_the_same_machine_only(
+    docker_gib: int, here_gib: int | None, available: int | None
+) -> None:
+    here = Host(
+        disk_path="/",
+        memory_total=here_gib * GIB if here_gib is not None else None,
+        memory_available=20 * GIB,
+    )
+    space = space_of({"NCPU": 4, "MemTotal": docker_gib * GIB}, here)
+    assert space.cpus == 4
+    assert space.memory_total == docker_gib * GIB
+    assert space.memory_available == (available * GIB if available is not None else None)
+    assert space_of({}, here) == Space(cpus=None, memory_total=None, memory_available=None)
+
+
+def test_memory_is_counted_without_cache_in_both_kinds_of_cgroups() -> None:
+    v1 = {"memory_stats": {"usage": 900, "stats": {"total_inactive_file": 300}}}
+    v2 = {"memory_stats": {"usage": 900, "stats": {"inactive_file": 200}}}
+    cpu = {"cpu_stats": {"cpu_usage": {"total_usage": 28_000_000_000}}}
+    assert usage_of(v1 | cpu) == Usage(memory_bytes=600, cpu_seconds=28.0)
+    assert usage_of(v2) == Usage(memory_bytes=700, cpu_seconds=0.0)
+    assert usage_of({"memory_stats": {}}) == Usage(memory_bytes=0, cpu_seconds=0.0)
 
 
 def test_without_kind_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -75,7 +98,7 @@ async def test_no_docker_is_a_check_that_fails_with_a_fix(tmp_path: Path) -> Non
     assert "PYK8S_DOCKER_URL" in (checks["docker"].fix or "")
     assert checks["kind"].detail == "kind v0 test"
     assert "node_image" not in checks  # nobody knows
-    assert facts.max_clusters == 0
+    assert facts.space == Space(cpus=None, memory_total=None, memory_available=None)
     assert facts.default_kubernetes_version == "v1.37.0"
 
 
