@@ -18,7 +18,7 @@ from server.provisioner.holding import LEASE_SECONDS, Holding, to_the_end
 from server.provisioner.line import Line
 from server.provisioner.removal import remove_again
 from server.provisioner.workshop import Workshop
-from server.store import event_log, jobs
+from server.store import claims, event_log, jobs
 from server.store.jobs import ClaimedJob, JobKind
 from server.telemetry import get_logger
 
@@ -85,8 +85,8 @@ class Worker:
         try:
             space = await self._line.space()
             async with self._shop.database.transaction() as session:
-                await jobs.take_turn(session)
-                job = await jobs.claim(
+                await claims.take_turn(session)
+                job = await claims.claim(
                     session,
                     host_id=self._shop.host_id,
                     worker=self._name,

@@ -4,22 +4,27 @@ Whoever writes on behalf of a job locks the row of the cluster first (`event_log
 of the job after it: the commands do so too, and two orders would be a deadlock.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, text, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    case,
+    func,
+    select,
+    text,
+    update,
+)
 
 from server.errors import LostClaim
 from server.store.database import WriteSession
 from server.store.hints import JOBS_CHANNEL
-from server.store.tables import AttemptRow, JobRow
+from server.store.tables import JobRow
 
 JobKind = Literal["create", "delete"]
-_CLAIMS: Final = 0x70796B3A  # any constant of our own for pg_advisory_xact_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,107 +85,6 @@ async def request_cancel(
     await _hint(session)
 
 
-async def take_turn(session: WriteSession) -> None:
-    """Let nobody else claim before this transaction ends.
-
-    Two workers must not take two jobs of one cluster in the same moment, nor the last place twice.
-    """
-    await session.execute(select(func.pg_advisory_xact_lock(_CLAIMS)))
-
-
-def is_fresh() -> ColumnElement[bool]:
-    """Tell a create that nobody has begun: it needs a place, the others have theirs."""
-    return and_(JobRow.kind == "create", JobRow.state == "queued", JobRow.tries == 0)
-
-
-def claimable(host_id: UUID) -> tuple[ColumnElement[bool], ...]:
-    """Tell the jobs that this host may do now.
-
-    A cluster has one running job at a time, and what lives on another host is left to that host.
-    """
-    other = aliased(JobRow)
-    busy = (
-        select(other.id)
-        .where(
-            other.cluster_id == JobRow.cluster_id,
-            other.id != JobRow.id,
-            other.state == "running",
-            other.lease_until >= func.now(),
-        )
-        .exists()
-    )
-    elsewhere = (
-        select(AttemptRow.id)
-        .where(
-            AttemptRow.cluster_id == JobRow.cluster_id,
-            AttemptRow.removed_at.is_(None),
-            AttemptRow.host_id != host_id,
-        )
-        .exists()
-    )
-    return (
-        JobRow.run_after <= func.now(),
-        or_(
-            JobRow.state == "queued",
-            and_(JobRow.state == "running", JobRow.lease_until < func.now()),
-        ),
-        ~busy,
-        ~elsewhere,
-    )
-
-
-async def claim(
-    session: WriteSession,
-    *,
-    host_id: UUID,
-    worker: str,
-    lease_seconds: float,
-    kinds: Collection[JobKind] = ("create", "delete"),
-    fresh: UUID | None = None,
-) -> ClaimedJob | None:
-    """Take the oldest job that this host may do, deletes first. None: there is none.
-
-    Of the creates that nobody has begun only `fresh` is taken: the one that there is a place for.
-    A job whose lease has run out may be taken again; it then gets a higher fence. The caller has
-    taken its turn.
-    """
-    job_id = await session.scalar(
-        select(JobRow.id)
-        .where(JobRow.kind.in_(kinds), or_(~is_fresh(), JobRow.id == fresh), *claimable(host_id))
-        .order_by(case((JobRow.kind == "delete", 0), else_=1), JobRow.created_at)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=JobRow)
-    )
-    if job_id is None:
-        return None
-    row = (
-        await session.execute(
-            update(JobRow)
-            .where(JobRow.id == job_id)
-            .values(
-                state="running",
-                host_id=host_id,
-                claimed_by=worker,
-                lease_until=_in(lease_seconds),
-                fence=JobRow.fence + 1,
-                tries=JobRow.tries + 1,
-            )
-            .returning(JobRow)
-            .execution_options(synchronize_session=False)
-        )
-    ).scalar_one()
-    return ClaimedJob(
-        id=row.id,
-        cluster_id=row.cluster_id,
-        kind="create" if row.kind == "create" else "delete",
-        fence=row.fence,
-        tries=row.tries,
-        cancel_requested=row.cancel_requested_at is not None,
-        created_at=row.created_at,
-        outcome=row.outcome,
-    )
-
-
 async def renew(session: WriteSession, job: ClaimedJob, *, lease_seconds: float) -> JobStatus:
     """Keep the job for another while, and learn whether somebody wants it to stop.
 
@@ -190,7 +94,7 @@ async def renew(session: WriteSession, job: ClaimedJob, *, lease_seconds: float)
     rows = await session.execute(
         update(JobRow)
         .where(*_held(job))
-        .values(lease_until=_in(lease_seconds))
+        .values(lease_until=in_seconds(lease_seconds))
         .returning(JobRow.cancel_requested_at)
     )
     found = rows.one_or_none()
@@ -240,7 +144,7 @@ async def postpone(session: WriteSession, job: ClaimedJob, *, seconds: float) ->
     Raises:
         LostClaim: another worker has it.
     """
-    await _change(session, job, state="queued", lease_until=None, run_after=_in(seconds))
+    await _change(session, job, state="queued", lease_until=None, run_after=in_seconds(seconds))
 
 
 async def let_go(session: WriteSession, job: ClaimedJob) -> None:
@@ -271,7 +175,8 @@ async def _change(session: WriteSession, job: ClaimedJob, **values: object) -> N
         raise _lost(job)
 
 
-def _in(seconds: float) -> ColumnElement[datetime]:
+def in_seconds(seconds: float) -> ColumnElement[datetime]:
+    """Give the time so many seconds from now, by the database's clock."""
     return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 

@@ -1,13 +1,15 @@
 """The waiting line: creates that nobody has begun, in the order in which they are due."""
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, Uuid, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from pyk8s.wire.cluster import Queue
-from server.store import jobs
+from server.store import claims
 from server.store.database import ReadSession
 from server.store.tables import ClusterRow, JobRow
 
@@ -30,6 +32,23 @@ async def waiting(session: ReadSession, host_id: UUID) -> list[Waiting]:
     First come, first served, but everybody in turn: somebody's second waits for everybody's
     first. What they have being built counts.
     """
+    rows = await session.execute(_waiting(), {"host_id": host_id})
+    return [
+        Waiting(
+            job_id=job_id,
+            cluster_id=cluster_id,
+            template=template,
+            driver=driver,
+            nodes=nodes,
+            queue=Queue.model_validate(queue) if queue is not None else None,
+        )
+        for job_id, cluster_id, template, driver, nodes, queue, _ in rows
+    ]
+
+
+@cache
+def _waiting() -> Select[UUID, UUID, str, str, int, Any, int]:
+    """Make the statement, once: a worker asks at every hint, and making costs more than asking."""
     other, its_cluster = aliased(JobRow), aliased(ClusterRow)
     has_building = (
         select(func.count())
@@ -46,7 +65,7 @@ async def waiting(session: ReadSession, host_id: UUID) -> list[Waiting]:
         partition_by=ClusterRow.owner_id, order_by=(JobRow.created_at, JobRow.id)
     )
     turn = (of_owner + has_building).label("turn")
-    rows = await session.execute(
+    return (
         select(
             JobRow.id,
             ClusterRow.id,
@@ -57,17 +76,6 @@ async def waiting(session: ReadSession, host_id: UUID) -> list[Waiting]:
             turn,
         )
         .join(ClusterRow, ClusterRow.id == JobRow.cluster_id)
-        .where(jobs.is_fresh(), *jobs.claimable(host_id))
+        .where(claims.is_fresh(), *claims.claimable(bindparam("host_id", type_=Uuid())))
         .order_by(turn, JobRow.created_at, JobRow.id)
     )
-    return [
-        Waiting(
-            job_id=job_id,
-            cluster_id=cluster_id,
-            template=template,
-            driver=driver,
-            nodes=nodes,
-            queue=Queue.model_validate(queue) if queue is not None else None,
-        )
-        for job_id, cluster_id, template, driver, nodes, queue, _ in rows
-    ]

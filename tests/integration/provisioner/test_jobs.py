@@ -10,7 +10,7 @@ from sqlalchemy import text
 from pyk8s.wire.service import Check
 from server.admission import Space
 from server.errors import LostClaim
-from server.store import attempts, hosts, jobs, line
+from server.store import attempts, claims, hosts, jobs, line
 from server.store.hosts import HostFacts
 from server.store.jobs import ClaimedJob, JobKind
 from tests.integration.provisioner.conftest import Lab
@@ -35,9 +35,9 @@ async def claim(
 ) -> ClaimedJob | None:
     """Claim as a worker does that has a place for whoever is next."""
     async with lab.database.transaction() as session:
-        await jobs.take_turn(session)
+        await claims.take_turn(session)
         waiting = await line.waiting(session, host_id)
-        return await jobs.claim(
+        return await claims.claim(
             session,
             host_id=host_id,
             worker="w",

@@ -13,7 +13,7 @@ from server.drivers.base import DriverError, Explanation, Usage
 from server.drivers.simulated import NODE_BYTES, SimulatedDriver
 from server.provisioner.meter import Meter
 from server.provisioner.workshop import Workshop
-from server.store import jobs, line, needs
+from server.store import claims, line, needs
 from tests.integration.provisioner.conftest import Lab, eventually
 from tests.integration.provisioner.test_jobs import claim, host
 
@@ -54,14 +54,14 @@ async def test_what_has_its_place_already_does_not_wait_in_line(lab: Lab) -> Non
     assert job is not None
     assert job.cluster_id == begun
     async with lab.database.transaction() as session:
-        await jobs.take_turn(session)
-        again = await jobs.claim(session, host_id=here, worker="w", lease_seconds=15)
+        await claims.take_turn(session)
+        again = await claims.claim(session, host_id=here, worker="w", lease_seconds=15)
     assert again is not None
     assert again.cluster_id == begun
     assert await order(lab, here) == [waits]
     async with lab.database.transaction() as session:
-        await jobs.take_turn(session)
-        assert await jobs.claim(session, host_id=here, worker="w", lease_seconds=15) is None
+        await claims.take_turn(session)
+        assert await claims.claim(session, host_id=here, worker="w", lease_seconds=15) is None
 
 
 async def queue_of(lab: Lab, cluster_id: UUID) -> Queue | None:
