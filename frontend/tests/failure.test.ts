@@ -39,6 +39,15 @@ describe("a failure", () => {
 });
 
 describe("summaryOf", () => {
+  it("says where a cluster stands in the queue, and why", () => {
+    const queue = { position: 2, size: 5, reason: "this host builds 1 cluster at a time" };
+    const waiting = makeCluster({ phase: "pending", queue });
+    expect(summaryOf(waiting, Date.now(), null, waiting.created_at)).toEqual({
+      title: "Number 2 of 5 in the queue",
+      note: "This host builds 1 cluster at a time",
+    });
+  });
+
   it("counts from the attempt that goes on, not from the first one", () => {
     const now = Date.parse("2026-11-23T20:10:00Z");
     const building = makeCluster({ phase: "provisioning" });

@@ -125,6 +125,8 @@ def summarise(kind: str, data: dict[str, Any]) -> str:
         case "condition_changed":
             condition = data["condition"]
             return f"{condition['type']}={condition['status']} {condition['reason']}"
+        case "queued":
+            return f"{data['position']} of {data['size']}: {data['reason']}"
         case "step_started":
             return f"{data['step']} ({data['index']} of {data['total']})"
         case "step_finished":

@@ -60,6 +60,8 @@ def _row(cluster: Cluster, now: datetime) -> list[Cell]:
     phase = cluster.phase.value
     if cluster.phase is Phase.PROVISIONING and cluster.progress:
         phase = f"{phase} {cluster.progress.percent}%"
+    if cluster.phase is Phase.PENDING and cluster.queue:
+        phase = f"{phase} {cluster.queue.position}/{cluster.queue.size}"
     left = (
         short(until(cluster.expires_at, now)) if cluster.expires_at and _is_alive(cluster) else ""
     )

@@ -1,6 +1,7 @@
 import type { Cluster, Template } from "@/lib/api/client";
 import { isCancelled } from "@/lib/text/failure";
 import { coarse, fine, secondsBetween, when } from "@/lib/text/time";
+import { upperFirst } from "@/lib/text/words";
 
 interface BuildSummaryProps {
   cluster: Cluster;
@@ -33,7 +34,7 @@ export function summaryOf(cluster: Cluster, now: number, expected: Template["exp
   switch (cluster.phase) {
     case "pending":
       return cluster.queue
-        ? { title: `Number ${cluster.queue.position} of ${cluster.queue.size} in the queue`, note: cluster.queue.reason }
+        ? { title: `Number ${cluster.queue.position} of ${cluster.queue.size} in the queue`, note: upperFirst(cluster.queue.reason) }
         : { title: "Waiting for a worker", note: "The build starts in a moment." };
     case "provisioning":
       return etaOf(secondsBetween(since, now), expected);

@@ -11,7 +11,7 @@ import { isCancelled } from "@/lib/text/failure";
 import { doubtOf } from "@/lib/text/health";
 import { urgencyOf } from "@/lib/text/lease";
 import { coarse, fine, left, secondsBetween, secondsLeft } from "@/lib/text/time";
-import { kubernetesOf, plural } from "@/lib/text/words";
+import { kubernetesOf, plural, upperFirst } from "@/lib/text/words";
 import { labelsOf } from "./filters";
 import { LEASE_TEXT } from "./lease";
 import { PhaseLabel, ProgressLine } from "./phase-label";
@@ -102,7 +102,7 @@ function StateNote({ cluster, now }: { cluster: Cluster; now: number }) {
 }
 
 function noteOf(cluster: Cluster, now: number): string | null {
-  if (cluster.phase === "pending") return cluster.queue?.reason ?? null;
+  if (cluster.phase === "pending") return cluster.queue ? upperFirst(cluster.queue.reason) : null;
   if (cluster.phase === "failed") return isCancelled(cluster.failure) ? "its log is kept" : "cause, fix and log kept";
   if (cluster.phase === "deleted" && cluster.deleted_at) return `${coarse(secondsBetween(cluster.deleted_at, now))} ago`;
   if (cluster.phase !== "ready" || !cluster.ready_at) return null;

@@ -81,7 +81,7 @@ export function LogPanel({ cluster, history }: { cluster: Cluster; history: Hist
         query={searching ? query : ""}
         currentIndex={searching ? (matches[current] ?? null) : null}
         marked={marked}
-        waitingFor={cluster.phase === "pending" ? "The log begins when a worker takes the cluster on." : "The first line is on its way."}
+        waitingFor={cluster.phase === "pending" ? "The log begins when the cluster's turn has come." : "The first line is on its way."}
       />
       <div className="flex items-center gap-4 border-t border-line px-3.5 py-1.5 text-sm">
         <LiveState cluster={cluster} history={history} />

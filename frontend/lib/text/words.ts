@@ -39,6 +39,10 @@ export function phaseWord(phase: Phase): string {
   return PHASES[phase];
 }
 
+export function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** "API server" stays as it is, "No space left" becomes "no space left". */
 export function lowerFirst(text: string): string {
   return /^[A-Z](?![A-Z])/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;

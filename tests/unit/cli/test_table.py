@@ -24,6 +24,12 @@ def test_columns_align_and_the_most_dispensable_goes_first() -> None:
     assert lines(table, 3) == ["A", "aaaa"], "the name is never cut"
 
 
+def test_one_that_waits_shows_its_place() -> None:
+    queue = {"position": 2, "size": 5, "reason": "this host builds 1 cluster at a time"}
+    waiting = Cluster.model_validate(cluster_document(name="a", phase="pending", queue=queue))
+    assert "pending 2/5" in lines(cluster_table([waiting], waiting.created_at), None)[1]
+
+
 @given(
     st.text("abcdefghij-", min_size=1, max_size=32),
     st.sampled_from(["provisioning", "ready", "deleting"]),
