@@ -5,28 +5,27 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from base64 import b64encode
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, Literal
 from uuid import UUID
 
 import asyncpg
-import httpx
 
 from tests.faults.plays import Action
+from tests.faults.site import Site, eventually
 from tests.faults.stand_ins import (
     DockerStandIn,
     KubernetesStandIn,
     Points,
+    UnixSocket,
     attempt_of,
     on_tls,
-    on_unix_socket,
     write_authority,
 )
 from tests.integration.conftest import free_port
@@ -34,8 +33,6 @@ from tests.integration.conftest import free_port
 SCRIPT: Final = Path(__file__).with_name("scripted_kind.py")
 CLAIMS: Final = 0x70796B3A
 """What a provisioner locks when it claims (`server.store.jobs`)."""
-PATIENCE_SECONDS: Final = 60.0
-SETTLED: Final = frozenset({"ready", "failed", "deleted"})
 
 _KUBECONFIG = """\
 # The cluster is a stand-in: `tests/faults` answers for it.
@@ -46,81 +43,16 @@ users:
 """
 
 
-class ServerProcess:
-    """One `python -m server`, in a data directory and with a port that outlive it."""
-
-    def __init__(self, stage: "Stage", port: int) -> None:
-        self._stage = stage
-        self.url = f"http://127.0.0.1:{port}"
-        self._env = stage.environment | {"PYK8S_PORT": str(port)}
-        self._process: asyncio.subprocess.Process | None = None
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    async def start(self, **settings: str) -> None:
-        """Start, and wait until it says that it is ready."""
-        with (self._stage.path / "server.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "server",
-                env=self._env | settings, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
-        async with asyncio.timeout(PATIENCE_SECONDS), httpx.AsyncClient(trust_env=False) as client:
-            while True:
-                assert self._process.returncode is None, self._stage.log_tail()
-                with contextlib.suppress(httpx.TransportError):
-                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
-                        return
-                await asyncio.sleep(0.05)
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
-
-    async def kill(self) -> None:
-        """End it with KILL, and nothing else."""
-        if self._process is not None:
-            self.signal(signal.SIGKILL)
-            await self._process.wait()
-
-
-class Stage:
+class Stage(Site):
     """Everything that a test of faults needs. Made by `staged`."""
 
     def __init__(self, path: Path, database: asyncpg.Connection, environment: dict[str, str]):
-        self.path = path
-        self.database = database
-        self.environment = environment
+        super().__init__(path, database, environment)
         self.points = Points()
         self.docker = DockerStandIn(path, self.points)
-        self.server = ServerProcess(self, free_port())
-        self.http = httpx.AsyncClient(trust_env=False, timeout=30)
-        self.clusters: dict[str, str] = {}
-        """The clusters of this test: what they are for, to their id."""
-
-    def log_tail(self) -> str:
-        """Give the end of the server's log."""
-        return self.log()[-6000:]
-
-    def log(self) -> str:
-        """Give the log of all servers of this stage."""
-        return (self.path / "server.log").read_text()
+        self.docker_socket = UnixSocket(self.docker.app, path / "docker.sock")
 
     # --- asking the server ---
-
-    async def sign_up(self, username: str = "ann") -> None:
-        """Register; from now on the user's token goes with every request."""
-        account = {"username": username, "password": "correct horse battery"}
-        answer = await self.http.post(f"{self.server.url}/api/v1/auth/register", json=account)
-        assert answer.status_code == 201, answer.text
-        wish = {"name": "faults", "scopes": ["clusters:read", "clusters:write"]}
-        made = await self.http.post(f"{self.server.url}/api/v1/tokens", json=wish)
-        assert made.status_code == 201, made.text
-        self.http.cookies.clear()
-        self.http.headers["Authorization"] = f"Bearer {made.json()['token']}"
 
     async def ask(
         self,
@@ -132,11 +64,7 @@ class Stage:
         workers: int = 0,
     ) -> str:
         """Ask for a cluster whose kind plays so; its stand-ins wait at the point `stop_at`."""
-        body = {"name": purpose.replace("_", "-"), "workers": workers}
-        answer = await self.http.post(f"{self.server.url}/api/v1/clusters", json=body)
-        assert answer.status_code == 202, answer.text
-        cluster_id: str = answer.json()["id"]
-        self.clusters[purpose] = cluster_id
+        cluster_id = await self.create(purpose, workers=workers)
         if stop_at is not None:
             self.points.wanted.add((cluster_id, stop_at))
         self.script(cluster_id, "delete", delete)
@@ -147,15 +75,6 @@ class Stage:
         path = self.path / "scenarios" / f"{cluster_id}.{verb}"
         path.with_suffix(".new").write_text(json.dumps(list(actions)))
         path.with_suffix(".new").replace(path)
-
-    async def get(self, cluster_id: str) -> dict[str, Any]:
-        answer = await self.http.get(f"{self.server.url}/api/v1/clusters/{cluster_id}")
-        assert answer.status_code == 200, answer.text
-        return cast("dict[str, Any]", answer.json())
-
-    async def delete(self, cluster_id: str) -> None:
-        answer = await self.http.delete(f"{self.server.url}/api/v1/clusters/{cluster_id}")
-        assert answer.status_code in {202, 204}, answer.text
 
     # --- holding the server at a point ---
 
@@ -189,6 +108,19 @@ class Stage:
             )
         )
 
+    @contextlib.asynccontextmanager
+    async def docker_away(self, how: Literal["gone", "hangs"]) -> AsyncIterator[None]:
+        """Let nobody listen where Docker was, or let it take every question and answer none."""
+        if how == "hangs":
+            with self.docker.silent():
+                yield
+            return
+        await self.docker_socket.close()
+        try:
+            yield
+        finally:
+            await self.docker_socket.open()
+
     def is_at(self, cluster_id: str, point: str) -> bool:
         """Tell whether a play or a stand-in has come to this point."""
         marker = self.path / "at" / f"{cluster_id}.{point}"
@@ -209,28 +141,6 @@ class Stage:
         ids = [str(UUID(name.removeprefix("pyk8s-"))) for name in names]
         spools = [self.path / "data" / "attempts" / each / "spool" for each in ids]
         return any(b"\nx" in spool.read_bytes() for spool in spools if spool.exists())
-
-    async def settled(self, seconds: float = PATIENCE_SECONDS) -> dict[str, dict[str, Any]]:
-        """Wait until every cluster is ready, failed or deleted and no job is open."""
-
-        async def all_settled() -> bool:
-            rows = await self.database.fetch("SELECT phase FROM clusters")
-            open_jobs = await self.database.fetchval(
-                "SELECT count(*) FROM jobs WHERE state <> 'done'"
-            )
-            return not open_jobs and all(row["phase"] in SETTLED for row in rows)
-
-        try:
-            await eventually(all_settled, seconds)
-        except TimeoutError:
-            stuck = await self.database.fetch(
-                "SELECT c.name, c.phase, j.kind, j.state, j.tries, j.claimed_by, j.lease_until "
-                "FROM clusters c LEFT JOIN jobs j ON j.cluster_id = c.id AND j.state <> 'done' "
-                "WHERE j.id IS NOT NULL OR c.phase NOT IN ('ready', 'failed', 'deleted')"
-            )
-            words = "\n".join(str(dict(row)) for row in stuck)
-            raise AssertionError(f"stuck:\n{words}\n{self.log_tail()}") from None
-        return {purpose: await self.get(each) for purpose, each in self.clusters.items()}
 
     async def check_lines(self) -> int:
         """Compare the log of every try with what its kind wrote; give how many lines there are.
@@ -308,16 +218,6 @@ class Stage:
         ]
         return left + [f"process {pid}: {what}" for pid, what in self.processes().items()]
 
-    def processes(self) -> dict[int, str]:
-        """Find what runs on this stage: runners, kinds, and what those left."""
-        found = {}
-        for directory in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if str(self.path) in command:
-                    found[int(directory.name)] = command[:200]
-        return found
-
     def starts(self, verb: str = "create") -> Counter[str]:
         """Count how often kind was started for each name."""
         path = self.path / "starts"
@@ -329,12 +229,6 @@ class Stage:
         cluster_id = self.clusters[purpose]
         return sum(self.docker.cluster_of(name) == cluster_id for name in self.starts())
 
-    def end_runners(self) -> None:
-        """Do what a restart of the backend's container does: runners and kinds end too."""
-        for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
 
 def _differ(have: list[str], want: list[str]) -> str:
     at = next((n for n, pair in enumerate(zip(have, want, strict=False)) if pair[0] != pair[1]), -1)
@@ -342,13 +236,6 @@ def _differ(have: list[str], want: list[str]) -> str:
         f"{len(have)} recorded, {len(want)} written, first difference at {at}: "
         f"{have[at : at + 3]} instead of {want[at : at + 3]}"
     )
-
-
-async def eventually(ask: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:
-    """Ask again and again until the answer is yes."""
-    async with asyncio.timeout(seconds):
-        while not await ask():
-            await asyncio.sleep(0.05)
 
 
 @contextlib.asynccontextmanager
@@ -385,7 +272,7 @@ async def staged(database_url: str, **settings: str) -> AsyncIterator[Stage]:
     kubernetes = KubernetesStandIn(stage.docker, stage.points)
     try:
         async with (
-            on_unix_socket(stage.docker.app(), path / "docker.sock"),
+            stage.docker_socket.opened(),
             on_tls(kubernetes.app(), port, path),
         ):
             yield stage

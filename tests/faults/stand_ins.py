@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -58,9 +58,27 @@ class DockerStandIn:
         self.containers = stage / "docker" / "containers"
         for directory in (self._names, self.networks, self.containers):
             directory.mkdir(parents=True, exist_ok=True)
+        self._speaks = asyncio.Event()
+        self._speaks.set()
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """Take every question and answer none, as long as this lasts."""
+        self._speaks.clear()
+        try:
+            yield
+        finally:
+            self._speaks.set()
 
     def app(self) -> web.Application:
-        app = web.Application()
+        @web.middleware
+        async def when_it_speaks(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            await self._speaks.wait()
+            return await handler(request)
+
+        app = web.Application(middlewares=[when_it_speaks])
         for prefix in ("", "/{version:v[0-9.]+}"):
             app.add_routes(
                 [
@@ -191,16 +209,32 @@ class KubernetesStandIn:
         return [each for each in found if each["Labels"][CLUSTER_LABEL] == name]
 
 
-@contextlib.asynccontextmanager
-async def on_unix_socket(app: web.Application, path: Path) -> AsyncIterator[str]:
-    """Serve; give the address in Docker's way of writing."""
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.UnixSite(runner, str(path)).start()
-        yield f"unix://{path}"
-    finally:
-        await runner.cleanup()
+class UnixSocket:
+    """A socket at which an application answers, or nobody does."""
+
+    def __init__(self, make: Callable[[], web.Application], path: Path) -> None:
+        self._make = make
+        self._path = path
+        self._runner: web.AppRunner | None = None
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Answer, but for the times between `close` and `open`."""
+        await self.open()
+        try:
+            yield
+        finally:
+            await self.close()
+
+    async def open(self) -> None:
+        self._runner = web.AppRunner(self._make(), shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.UnixSite(self._runner, str(self._path)).start()
+
+    async def close(self) -> None:
+        """Break every connection, and refuse new ones."""
+        if self._runner is not None:
+            await self._runner.cleanup()
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,8 @@ from typing import Final
 import pytest
 
 from tests.faults.plays import KUBECONFIG_WRITTEN, STEPS, Action, cut_short, failing, recorded
-from tests.faults.stage import Stage, eventually, staged
+from tests.faults.site import eventually
+from tests.faults.stage import Stage, staged
 
 REPEATS: Final = [pytest.param(n, marks=[pytest.mark.long] if n >= 1 else []) for n in range(17)]
 """Each is three kills at each point: 3 in a usual run, 51 in a long one."""

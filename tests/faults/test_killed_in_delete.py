@@ -6,7 +6,8 @@ from typing import Final
 import pytest
 
 from tests.faults.plays import STEPS, Action, cut_short, recorded
-from tests.faults.stage import Stage, eventually, staged
+from tests.faults.site import eventually
+from tests.faults.stage import Stage, staged
 
 REPEATS: Final = [pytest.param(n, marks=[pytest.mark.long] if n >= 3 else []) for n in range(50)]
 WAVES: Final[list[dict[str, str | None]]] = [

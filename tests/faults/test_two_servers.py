@@ -6,7 +6,8 @@ from typing import Final
 import pytest
 
 from tests.faults.plays import STEPS, recorded
-from tests.faults.stage import ServerProcess, Stage, eventually, staged
+from tests.faults.site import ServerProcess, eventually
+from tests.faults.stage import Stage, staged
 from tests.integration.conftest import free_port
 
 REPEATS: Final = [pytest.param(n, marks=[pytest.mark.long] if n >= 1 else []) for n in range(20)]
