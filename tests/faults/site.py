@@ -140,11 +140,15 @@ class Site:
                     found[int(directory.name)] = command[:200]
         return found
 
-    def end_runners(self) -> None:
-        """Do what a restart of the backend's container does: runners and kinds end too."""
-        for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def end_runners(self, of: str = "") -> None:
+        """Do what a restart of the backend's container does: runners and kinds end too.
+
+        `of`: only those that have this in their command.
+        """
+        for pid, command in self.processes().items():
+            if of in command:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 async def eventually(ask: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:
