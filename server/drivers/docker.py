@@ -15,6 +15,7 @@ import aiodocker
 import aiohttp
 from aiodocker.containers import DockerContainer
 from aiodocker.exceptions import DockerError
+from aiodocker.types import JSONObject
 
 from server.drivers.base import DriverError, Explanation
 
@@ -46,6 +47,10 @@ class Container:
     state: str
     """As Docker says it: `running`, `paused`, `exited`."""
     volumes: tuple[str, ...] = ()
+
+
+class NotKilled(Exception):
+    """Docker has sent KILL to a container, and it lives."""
 
 
 class SubnetTaken(Exception):
@@ -213,10 +218,30 @@ class DockerEngine:
         return bytes(out[-limit:])
 
     async def remove_container(self, container: Container) -> None:
-        """Remove a container and its volumes, running or not. A missing one is no error."""
+        """Remove a container and its volumes, running or not. A missing one is no error.
+
+        Raises:
+            NotKilled: it does not end.
+            DriverError: Docker does not answer or refuses.
+        """
         async with self._asking() as client:
-            with _missing_is_fine():
-                await client.containers.container(container.id).delete(force=True, v=True)
+            try:
+                with _missing_is_fine():
+                    await client.containers.container(container.id).delete(force=True, v=True)
+            except DockerError as error:
+                if "could not kill" in error.message:
+                    raise NotKilled(error.message) from error
+                raise
+
+    async def run(self, config: JSONObject) -> None:
+        """Make a container, let it come to its end, and remove it."""
+        async with self._asking() as client:
+            container = await client.containers.create(config)
+            try:
+                await container.start()
+                await container.wait(timeout=TIMEOUT)
+            finally:
+                await container.delete(force=True, v=True)
 
     async def join(self, network: str) -> None:
         """Connect the container in which this server runs to a network. Twice is no error."""

@@ -34,7 +34,8 @@ from server.drivers.base import (
     Usage,
     kind_name,
 )
-from server.drivers.docker import DockerEngine, SubnetTaken, version_of
+from server.drivers.docker import DockerEngine, NotKilled, SubnetTaken, version_of
+from server.drivers.frozen import thaw
 from server.drivers.kind_delete import kind_delete
 from server.drivers.kind_facts import DEFAULT_IMAGE, NODE_REPOSITORY
 from server.drivers.subnets import check_pool, free_subnets, host_routes
@@ -252,7 +253,11 @@ class KindDriver:
         """Remove by label; give how much there was."""
         nodes = await self._docker.nodes(name)
         for node in nodes:
-            await self._docker.remove_container(node)
+            try:
+                await self._docker.remove_container(node)
+            except NotKilled:
+                await thaw(self._docker, node)
+                return len(nodes)  # what was killed ends now; the next sweep removes it
         networks = await self._docker.networks(**{ATTEMPT_LABEL: str(attempt_id)})
         for network in networks:
             await self._docker.remove_network(network)

@@ -1,16 +1,18 @@
 """What the kind driver does with Docker itself, tried on a real one."""
 
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from subprocess import run
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+import uuid_utils.compat as uuids
 
-from server.drivers.base import AttemptSpec
-from server.drivers.docker import DockerEngine, SubnetTaken
+from server.drivers.base import AttemptSpec, kind_name
+from server.drivers.docker import CLUSTER_LABEL, DockerEngine, SubnetTaken
 from server.drivers.kind import KindDriver, KindOptions, network_name
 from tests.drivers.conftest import why_no_kind
 
@@ -101,3 +103,43 @@ async def test_a_range_that_another_network_has_is_told_apart(engine: DockerEngi
             await engine.remove_network(network)
             await engine.remove_network(network)
     assert await engine.networks(**{"pyk8s.test": mark}) == []
+
+
+@pytest.fixture
+def frozen_node() -> Iterator[tuple[UUID, str]]:
+    """Run a node whose process is frozen as a runc in it would leave a pod; give its id too."""
+    if not Path("/sys/fs/cgroup/freezer").is_dir():
+        pytest.skip("this host has cgroup v2, where KILL ends what is frozen")
+    if os.geteuid() != 0:
+        pytest.skip("only root may freeze a process of a container")
+    attempt_id = uuids.uuid7()
+    name = kind_name(attempt_id)
+    image = docker("image", "ls", "-q", "kindest/node").splitlines()[0]
+    made = docker(
+        "run", "-d", "--name", f"{name}-control-plane", "--label", f"{CLUSTER_LABEL}={name}",
+        "--network", "none", "--entrypoint", "sleep", image, "300",
+    )  # fmt: skip
+    pid = docker("inspect", "--format", "{{.State.Pid}}", made)
+    cgroups = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    [own] = [line.split(":", 2)[2] for line in cgroups if ":freezer:" in line]
+    pod = Path(f"/sys/fs/cgroup/freezer{own}/pod")
+    pod.mkdir()
+    (pod / "cgroup.procs").write_text(pid)
+    (pod / "freezer.state").write_text("FROZEN")
+    yield attempt_id, made
+    if pod.exists():
+        (pod / "freezer.state").write_text("THAWED")
+    run(["docker", "rm", "-f", "-v", made], capture_output=True, timeout=60, check=False)
+
+
+async def test_a_node_that_cannot_be_killed_because_it_is_frozen_is_removed(
+    frozen_node: tuple[UUID, str], tmp_path: Path
+) -> None:
+    attempt_id, container = frozen_node
+    driver = KindDriver(KindOptions(instance="test"))
+    try:
+        await driver.delete(attempt_id, tmp_path / "attempt")
+    finally:
+        await driver.close()
+    listed = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"id={container}")
+    assert listed == ""
