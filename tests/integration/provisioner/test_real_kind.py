@@ -1,24 +1,31 @@
 """The same with clusters that are real."""
 
+import asyncio
 import io
 import json
 import tarfile
 from collections.abc import AsyncIterator
-from uuid import uuid4
+from typing import Final
+from uuid import UUID, uuid4
 
 import anyio
 import pytest
 
-from pyk8s.wire.cluster import Phase
-from pyk8s.wire.events import AttemptStartedEvent, StepFinishedEvent
+from pyk8s.wire.cluster import Phase, Step
+from pyk8s.wire.events import AttemptStartedEvent, StepFinishedEvent, StepStartedEvent
 from server.drivers.kind import KindDriver, KindOptions
 from server.drivers.kind_output import plan
 from server.store import access
 from tests.drivers.conftest import why_no_kind
 from tests.integration.provisioner.conftest import Lab, eventually
 from tests.integration.provisioner.test_evidence import archive_of
+from tests.integration.provisioner.test_failures import all_done, processes_in
 
 pytestmark = pytest.mark.docker
+
+STEPS: Final = plan(control_planes=1, workers=0)
+REMOVED_SECONDS: Final = 60.0
+"""Mostly it takes 3: TERM, and kind's own delete. A node that Docker cannot kill takes 30."""
 
 
 @pytest.fixture
@@ -52,7 +59,7 @@ async def test_a_real_cluster_survives_a_stop_of_the_server_while_it_is_made(rea
             await real.reaches(cluster_id, Phase.READY, seconds=100)
             events = await real.events(cluster_id)
             ended = [event.data.step for event in events if isinstance(event, StepFinishedEvent)]
-            assert ended == list(plan(control_planes=1, workers=0))
+            assert ended == list(STEPS)
             attempts = [event for event in events if isinstance(event, AttemptStartedEvent)]
             assert len(attempts) == 1
             async with real.database.reading() as session:
@@ -125,3 +132,77 @@ async def test_a_node_image_that_cannot_boot_is_explained(real: Lab, hollow_imag
     assert files is not None
     [state] = [text for name, text in files.items() if name.endswith("/inspect.json")]
     assert json.loads(state)["State"]["Running"] is False
+
+
+@pytest.mark.timeout(420)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param((Step.NODES, Step.CONTROL_PLANE), id="two-steps"),
+        pytest.param(STEPS, id="each-step", marks=pytest.mark.long),
+    ],
+)
+async def test_cancelled_as_a_step_begins_nothing_is_left(
+    real: Lab, steps: tuple[Step, ...]
+) -> None:
+    driver = real.driver
+    version = (await driver.facts()).default_kubernetes_version
+    await driver.close()
+    async with real.running():
+        asked = {step: await real.ask(version=version) for step in steps}
+        try:
+            await asyncio.gather(*(cancel_at(real, asked[step], step) for step in steps))
+            await all_done(real)
+            await nothing_left(real)
+            assert processes_in(real.data_dir) == []
+            assert list((real.data_dir / "attempts").glob("*-*")) == []
+        finally:
+            for cluster_id in asked.values():
+                await real.ask_to_delete(cluster_id)
+            for cluster_id in asked.values():
+                await real.reaches(cluster_id, Phase.DELETED, seconds=60)
+
+
+async def cancel_at(lab: Lab, cluster_id: UUID, step: Step) -> None:
+    """Cancel a create as soon as it is at a step; see that it is so at once, and nothing stays."""
+
+    async def begun() -> bool:
+        events = await lab.events(cluster_id)
+        return any(isinstance(each, StepStartedEvent) and each.data.step is step for each in events)
+
+    await eventually(begun, 300)  # it may have to wait for others
+    volumes = await volumes_of(lab, cluster_id)
+    cancelled = await lab.cancel(cluster_id)
+    assert cancelled.phase is Phase.FAILED
+    assert cancelled.failure is not None
+    assert cancelled.failure.code == "cancelled"
+    assert cancelled.conditions[0].reason == "Cancelled"
+
+    async def removed() -> bool:
+        query = "SELECT count(*) = 0 FROM jobs WHERE state <> 'done' AND cluster_id = :id"
+        return bool(await lab.scalar(query, id=cluster_id))
+
+    await eventually(removed, REMOVED_SECONDS)
+    assert await lab.scalar(
+        "SELECT outcome FROM attempts WHERE cluster_id = :id", id=cluster_id
+    ) == ("cancelled")
+    after = await lab.cluster(cluster_id)
+    assert (after.phase, after.failure) == (Phase.FAILED, cancelled.failure)
+    # Docker lists a container no more as soon as it removes it, and its volumes a moment later.
+    await eventually(lambda: are_gone(volumes), 30)
+
+
+async def are_gone(volumes: list[str]) -> bool:
+    with anyio.fail_after(30):
+        listed = await anyio.run_process(["docker", "volume", "ls", "--quiet"])
+    return not set(volumes) & set(listed.stdout.decode().split())
+
+
+async def volumes_of(lab: Lab, cluster_id: UUID) -> list[str]:
+    attempt_id = await lab.scalar("SELECT id FROM attempts WHERE cluster_id = :id", id=cluster_id)
+    driver = lab.driver
+    try:
+        pieces = [p for each in await driver.list_attempts([attempt_id]) for p in each.pieces]
+    finally:
+        await driver.close()
+    return [piece.removeprefix("volume ") for piece in pieces if piece.startswith("volume ")]
