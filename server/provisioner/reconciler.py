@@ -93,9 +93,11 @@ class Reconciler:
         self._differences = []
         await self._give_work(asked)
         before = await self._standings()
+        async with self._shop.database.reading() as session:
+            ours = await sweep.removed_lately(session, self._shop.host_id) | before.keys()
         try:
             async with asyncio.timeout(LIST_SECONDS):
-                listed = await self._shop.driver.list_attempts(before.keys())
+                listed = await self._shop.driver.list_attempts(ours)
         except (DriverError, TimeoutError) as error:
             # Nothing was seen: neither that something is there nor that it is not.
             self._suspects = self._gone = frozenset()

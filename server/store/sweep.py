@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select, text
 
 from pyk8s.wire.cluster import Condition, Phase
 from server.store.database import ReadSession
@@ -79,6 +79,21 @@ def _standing(
         has_open_job=has_open_job,
         has_kubeconfig=has_kubeconfig,
     )
+
+
+async def removed_lately(session: ReadSession, host_id: UUID) -> set[UUID]:
+    """Give the attempts of a host that were removed within a day.
+
+    Something of them may still come: Docker finishes what it was asked for, even if whoever asked
+    is dead.
+    """
+    rows = await session.scalars(
+        select(AttemptRow.id).where(
+            AttemptRow.host_id == host_id,
+            AttemptRow.removed_at > func.now() - text("interval '1 day'"),
+        )
+    )
+    return set(rows)
 
 
 async def without_work(session: ReadSession) -> list[tuple[UUID, JobKind]]:

@@ -20,6 +20,7 @@ from server.drivers.kind import (
 )
 from tests.drivers.conftest import why_no_kind
 from tests.integration.provisioner.conftest import Lab, eventually
+from tests.integration.provisioner.test_failures import all_done
 from tests.integration.provisioner.test_reconciler import has_reason
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(360)]
@@ -88,6 +89,29 @@ async def test_real_orphans_go_and_those_of_others_stay(real: Installation) -> N
     finally:
         await docker("rm", "-f", "-v", ours[1], theirs[1], check=False)
         await docker("network", "rm", ours[0], theirs[0], check=False)
+
+
+async def test_a_node_that_docker_made_after_the_removal_goes(real: Installation) -> None:
+    """Docker finishes a `docker run` whose client is dead: no network tells whose it is."""
+    lab = real.lab
+    async with lab.running():
+        await lab.reaches(await lab.ask(version="v1.0.99"), Phase.FAILED, seconds=60)
+        await all_done(lab)
+        name = kind_name(await lab.scalar("SELECT id FROM attempts"))
+        image = (await docker("image", "ls", "kindest/node", "-q")).splitlines()[0]
+        late = await docker(
+            "create", "--name", f"{name}-control-plane", "--label", f"{CLUSTER_LABEL}={name}",
+            "--network", "none", "--volume", "/var", image,
+        )  # fmt: skip
+        try:
+            volume = json.loads(await docker("container", "inspect", late))[0]["Mounts"][0]["Name"]
+
+            async def gone() -> bool:
+                return not await exists("container", late) and not await exists("volume", volume)
+
+            await eventually(gone, 60)
+        finally:
+            await docker("rm", "-f", "-v", late, check=False)
 
 
 async def test_a_real_cluster_whose_node_is_stopped_started_and_lost(real: Installation) -> None:
