@@ -1,13 +1,11 @@
 """Docker, through its API, with a timeout on everything and errors that name the way out."""
 
-import asyncio
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ from aiodocker.exceptions import DockerError
 from aiodocker.types import JSONObject
 
 from server.drivers.base import DriverError, Explanation
+from server.drivers.docker_errors import missing_is_fine, unreachable
 
 SOCKETS: Final = ("/var/run/docker.sock", "/run/docker.sock")
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=3)
@@ -82,12 +81,12 @@ class DockerEngine:
                 self._client = aiodocker.Docker(url=self._url, timeout=TIMEOUT)
             yield self._client
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise DriverError(unreachable(error, self._url)) from error
+            raise DriverError(unreachable(error, self._url, TIMEOUT.total)) from error
         except DockerError as error:
             # aiodocker's status 900 is no answer of Docker's; what it stands for is beneath it.
             beneath = error.__cause__ or error.__context__
             if isinstance(beneath, aiohttp.ClientError | OSError):
-                raise DriverError(unreachable(beneath, self._url)) from error
+                raise DriverError(unreachable(beneath, self._url, TIMEOUT.total)) from error
             raise DriverError(
                 Explanation(
                     code="docker_refused",
@@ -158,10 +157,10 @@ class DockerEngine:
     async def remove_network(self, network: Network) -> None:
         """Remove a network, whoever is still connected to it. A missing one is no error."""
         async with self._asking() as client:
-            with _missing_is_fine():
+            with missing_is_fine():
                 handle = await client.networks.get(network.id)
                 for container in (await handle.show()).get("Containers") or ():
-                    with _missing_is_fine():
+                    with missing_is_fine():
                         await handle.disconnect({"Container": container, "Force": True})
                 await handle.delete()
 
@@ -226,7 +225,7 @@ class DockerEngine:
         """
         async with self._asking() as client:
             try:
-                with _missing_is_fine():
+                with missing_is_fine():
                     await client.containers.container(container.id).delete(force=True, v=True)
             except DockerError as error:
                 if "could not kill" in error.message:
@@ -268,42 +267,6 @@ def version_of(image: str) -> str | None:
     return match.group() if match else None
 
 
-def unreachable(error: BaseException, url: str) -> Explanation:
-    """Tell apart why Docker does not answer."""
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, PermissionError):
-        return Explanation(
-            code="docker_permission",
-            title="The server may not use Docker",
-            cause=f"{url} refused this user: permission denied",
-            fix="add the user to the group `docker` (sudo usermod -aG docker $USER, then sign in "
-            "anew); in a container, build it with "
-            "DOCKER_GID=$(getent group docker | cut -d: -f3)",
-        )
-    if isinstance(error, asyncio.TimeoutError):
-        said = f"no answer from {url} in {TIMEOUT.total:g} s"
-    else:
-        said = f"{url}: {getattr(cause, 'strerror', None) or cause}"
-    return Explanation(
-        code="docker_unreachable",
-        title="Docker does not answer",
-        cause=said,
-        fix="start Docker (systemctl start docker) and see that `docker info` works; "
-        "if it listens elsewhere, set PYK8S_DOCKER_URL",
-    )
-
-
 def _socket() -> str:
     found = next((path for path in SOCKETS if Path(path).is_socket()), SOCKETS[0])
     return f"unix://{found}"
-
-
-@contextmanager
-def _missing_is_fine() -> Iterator[None]:
-    """Take no offence at Docker's 404: what is to go is gone."""
-    try:
-        yield
-    except DockerError as error:
-        gone = error.status == HTTPStatus.NOT_FOUND or "is not connected to" in error.message
-        if not gone and "already in progress" not in error.message:
-            raise

@@ -1,6 +1,7 @@
 """What must hold while Docker is away: people are answered, and nothing is said that nobody saw."""
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -61,6 +62,16 @@ async def said_of_ready(site: Site, purpose: str) -> list[tuple[str, str]]:
     )
     conditions = [json.loads(row["data"])["condition"] for row in rows]
     return [(each["status"], each["reason"]) for each in conditions if each["type"] == "Ready"]
+
+
+async def said_of_waiting(site: Site, purpose: str) -> list[str]:
+    """Give the beginning of each reason that a cluster was told to wait for."""
+    rows = await site.database.fetch(
+        "SELECT data->>'reason' AS reason FROM events "
+        "WHERE cluster_id = $1 AND type = 'queued' ORDER BY seq",
+        site.clusters[purpose],
+    )
+    return [re.split(r": | for ", row["reason"])[0] for row in rows]
 
 
 async def look_now(site: Site) -> None:

@@ -32,7 +32,7 @@ from tests.integration.conftest import free_port
 
 SCRIPT: Final = Path(__file__).with_name("scripted_kind.py")
 CLAIMS: Final = 0x70796B3A
-"""What a provisioner locks when it claims (`server.store.jobs`)."""
+"""What a provisioner locks when it claims (`server.store.claims`)."""
 
 _KUBECONFIG = """\
 # The cluster is a stand-in: `tests/faults` answers for it.

@@ -13,7 +13,8 @@ import pytest
 from server.admission import GIB, Space
 from server.drivers import kind_facts
 from server.drivers.base import DriverError, Usage
-from server.drivers.docker import DockerEngine, unreachable, version_of
+from server.drivers.docker import DockerEngine, version_of
+from server.drivers.docker_errors import unreachable
 from server.drivers.host import Host
 from server.drivers.kind_facts import find_kind
 from server.drivers.kind_usage import space_of, usage_of
