@@ -150,7 +150,9 @@ class Session:
 
         self.tell(Text("Error: ", "bold red").append(plain(error.detail), "not bold default"))
         for field in getattr(error, "errors", ()):
-            self.tell(f"  {plain(field.field)}: {plain(field.message)}")
+            line = f"{field.field}: {field.message}"
+            if line not in error.detail:
+                self.tell(f"  {plain(line)}")
         fix = self.way_out(error)
         if fix:
             self.tell(Text("Fix: ", "bold").append(plain(fix), "not bold"))

@@ -44,6 +44,14 @@ def test_what_the_server_refuses(cli: Cli, answer: httpx.Response, code: int, wo
     assert "Traceback" not in run.err
 
 
+def test_what_is_wrong_with_a_field_is_said_once(cli: Cli) -> None:
+    errors = [{"field": "workers", "message": "at most 5"}, {"field": "name", "message": "taken"}]
+    cli.api = lambda _: problem(422, "validation", detail="workers: at most 5", errors=errors)
+    run = cli("create", "demo")
+    assert run.err.count("workers: at most 5") == 1
+    assert "  name: taken" in run.err
+
+
 def test_nobody_answers(cli: Cli) -> None:
     run = cli("list")
     assert run.code == exits.UNREACHABLE
