@@ -37,10 +37,15 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-case $port in
-  '') ;;
-  *[!0-9]* | ??????*) die "--port takes a number, not '$port'" "./restart.sh --port 8080" ;;
-esac
+# expect_port NAME VALUE
+expect_port() {
+  case $2 in
+    *[!0-9]* | ??????* | '') ;;
+    *) if [ "$2" -ge 1 ] && [ "$2" -le 65535 ]; then return; fi ;;
+  esac
+  die "$1 takes a number from 1 to 65535, not '$2'" "./restart.sh --port 8080"
+}
+if [ -n "$port" ]; then expect_port --port "$port"; fi
 
 local_server() { "$venv/bin/python" "$repository/scripts/local.py" "$@"; }
 
@@ -134,6 +139,8 @@ explain_containers() {
 
 start_containers() {
   export PYK8S_WEB_PORT=${port:-${PYK8S_WEB_PORT:-3000}} PYK8S_API_PORT=${PYK8S_API_PORT:-8000}
+  expect_port PYK8S_WEB_PORT "$PYK8S_WEB_PORT"
+  expect_port PYK8S_API_PORT "$PYK8S_API_PORT"
   find_docker_gid
   if stop_local; then say "The server on this machine is stopped first (its data is kept apart)."; fi
   expect_free_ports

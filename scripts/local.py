@@ -17,6 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+MAX_PORT = 65535
 READY_SECONDS = 90.0
 SETTLED_SECONDS = 8.0
 STOP_SECONDS = 20.0
@@ -112,6 +113,15 @@ def start(host: str, port: int) -> None:
     url = f"http://{_reachable(host)}:{port}"
     driver = _wait_ready(url, server, begin)
     _tell(url, driver)
+
+
+def _port(given: str) -> int:
+    if given.isdecimal() and 1 <= int(given) <= MAX_PORT:
+        return int(given)
+    raise Failed(
+        f"a port is a number from 1 to {MAX_PORT}, not '{given}'",
+        "./restart.sh --local --port 8080; without --port it is PYK8S_PORT that counts",
+    )
 
 
 def _listens_already(port: int) -> bool:
@@ -245,7 +255,7 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     starting = verbs.add_parser("start")
     starting.add_argument("--host", default=os.environ.get("PYK8S_HOST") or "127.0.0.1")
-    starting.add_argument("--port", type=int, default=int(os.environ.get("PYK8S_PORT") or "8000"))
+    starting.add_argument("--port", default=os.environ.get("PYK8S_PORT") or "8000")
     verbs.add_parser("stop")
     verbs.add_parser("status")
     port = verbs.add_parser("listener")
@@ -253,7 +263,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         if arguments.verb == "start":
-            start(arguments.host, arguments.port)
+            start(arguments.host, _port(arguments.port))
         elif arguments.verb == "stop":
             return 0 if stop() else 3
         elif arguments.verb == "status":
