@@ -26,7 +26,7 @@ from server.controllers import reaper
 from server.drivers.base import Driver, DriverError
 from server.drivers.kind import KindDriver, KindOptions
 from server.drivers.simulated import SimulatedDriver
-from server.errors import LabError, StartFailed
+from server.errors import LabError, Refused, StartFailed, Unavailable
 from server.fanout.hub import Hub
 from server.provisioner.provisioner import Provisioner, host_id_of
 from server.provisioner.workshop import Deadlines
@@ -154,9 +154,11 @@ async def bring_up_to_date(database: Database, *, apply: bool) -> None:
         if apply:
             await migrate.upgrade(database.url)
         behind = await migrate.pending(database.url)
-    except (LabError, OSError) as error:
+    except (Refused, Unavailable, OSError) as error:
+        told = error.detail if isinstance(error, LabError) else f"PostgreSQL: {error}"
+        why = f": {error.__cause__}" if isinstance(error.__cause__, OSError) else ""
         raise StartFailed(
-            f"PostgreSQL on {database.place} does not answer: {error}",
+            told + why,
             fix="start it, or correct PYK8S_DATABASE_URL; without that variable the server "
             "brings a PostgreSQL of its own",
         ) from error

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from server.errors import StartFailed
+from server.errors import StartFailed, in_words
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -137,6 +137,14 @@ class Settings(BaseSettings):
             raise ValueError(f"roles are {', '.join(sorted(known))}")
         return ",".join(sorted(given))
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        scheme = value.get_secret_value().partition("://")[0] if value else "postgresql"
+        if scheme not in {"postgresql", "postgres"}:
+            raise ValueError("has to begin with postgresql://, the one database it works with")
+        return value
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -169,7 +177,7 @@ def load() -> Settings:
         settings = Settings()
     except ValidationError as error:
         wrong = "; ".join(
-            f"PYK8S_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+            f"PYK8S_{'_'.join(map(str, item['loc'])).upper()}: {in_words(item)}"
             for item in error.errors()
         )
         raise StartFailed(wrong, fix="see docs/reference/configuration.md") from error

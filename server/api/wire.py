@@ -12,7 +12,7 @@ from pyk8s.wire.accounts import USERNAME_PATTERN
 from pyk8s.wire.cluster import CLUSTER_NAME_PATTERN, LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 from pyk8s.wire.service import FieldError
 from server.api.state import State
-from server.errors import TooLarge, UnsupportedMediaType, ValidationFailed
+from server.errors import TooLarge, UnsupportedMediaType, ValidationFailed, in_words
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_SHOWN = 100
@@ -96,9 +96,7 @@ def invalid(error: ValidationError) -> ValidationFailed:
     errors = []
     for item in error.errors(include_url=False):
         field = ".".join(str(part) for part in item["loc"]) or "body"
-        message = _MEANINGS.get(item.get("ctx", {}).get("pattern", ""), str(item["msg"]))
-        if item["type"] == "extra_forbidden":
-            message = "unknown field"
+        message = _MEANINGS.get(item.get("ctx", {}).get("pattern", "")) or in_words(item)
         shown = item.get("input")
         if "password" in field or not isinstance(shown, str | int | float | bool):
             shown = None

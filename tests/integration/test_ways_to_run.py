@@ -15,6 +15,7 @@ import pytest
 
 from scripts.checkout import fingerprint
 from server.store.embedded import EmbeddedPostgres
+from tests.conftest import with_database
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BASH = shutil.which("bash") or "/bin/bash"
@@ -90,7 +91,13 @@ def test_a_port_that_is_taken_is_named_with_its_user(data_dir: Path) -> None:
     ("settings", "told"),
     [
         ({"PYK8S_DRIVER": "cloud"}, "PYK8S_DRIVER"),
+        ({"PYK8S_DRIVER": "cloud"}, "has to be 'auto', 'kind' or 'simulated'"),
+        (
+            {"PYK8S_DATABASE_URL": "postgresql://a:b@127.0.0.1:1/c"},
+            "PostgreSQL on 127.0.0.1 does not answer: [Errno",
+        ),
         ({"PYK8S_DATABASE_URL": "postgresql://a:b@127.0.0.1:1/c"}, "PYK8S_DATABASE_URL"),
+        ({"PYK8S_DATABASE_URL": "mysql://a:b@127.0.0.1/c"}, "has to begin with postgresql://"),
     ],
 )
 def test_what_the_server_refuses_is_told_in_its_words(
@@ -103,6 +110,24 @@ def test_what_the_server_refuses_is_told_in_its_words(
     assert "What to do" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (data_dir / "server.pid").exists()
+
+
+def test_a_database_that_is_not_there_is_told(data_dir: Path, database_url: str) -> None:
+    url = with_database(database_url, "nobody_made_it")
+    done = local(data_dir, "start", "--port", str(free_port()), PYK8S_DATABASE_URL=url)
+    assert done.returncode == 1
+    assert 'refuses the server: database "nobody_made_it" does not exist' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
+def test_a_port_that_cannot_be_is_told(data_dir: Path, port: str) -> None:
+    done = local(data_dir, "start", PYK8S_PORT=port)
+    assert done.returncode == 1
+    assert f"a port is a number from 1 to 65535, not '{port}'" in done.stderr
+    again = run([BASH, str(REPOSITORY / "restart.sh"), "--port", port])
+    assert again.returncode == 1
+    assert f"--port takes a number from 1 to 65535, not '{port}'" in again.stderr
 
 
 def test_a_process_id_of_something_else_is_not_taken_for_the_server(data_dir: Path) -> None:
