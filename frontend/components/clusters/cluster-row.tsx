@@ -20,13 +20,13 @@ import { RetryButton } from "./retry-button";
 interface ClusterRowProps {
   cluster: Cluster;
   now: number;
-  onDelete: () => void;
+  onAsk: (to: "cancel" | "delete") => void;
   onProblem: (problem: ApiProblem | null) => void;
 }
 
 const cell = "px-4 py-3 align-middle max-md:block max-md:px-0 max-md:py-0";
 
-export function ClusterRow({ cluster, now, onDelete, onProblem }: ClusterRowProps) {
+export function ClusterRow({ cluster, now, onAsk, onProblem }: ClusterRowProps) {
   const href = `/clusters/${cluster.id}`;
   const nodes = cluster.control_planes + cluster.workers;
   return (
@@ -58,8 +58,11 @@ export function ClusterRow({ cluster, now, onDelete, onProblem }: ClusterRowProp
       <td className={`${cell} max-md:hidden`}>{nodes}</td>
       <td className={`${cell} whitespace-nowrap max-md:hidden`}>{coarse(secondsBetween(cluster.created_at, now))}</td>
       <td className={`${cell} whitespace-nowrap max-md:self-center`}>
-        <span className="text-muted md:hidden">{plural(nodes, "node")} · </span>
-        <TimeLeft cluster={cluster} now={now} />
+        <span className="text-muted md:hidden">
+          {plural(nodes, "node")}
+          {hasTimeLeft(cluster) ? " · " : ""}
+        </span>
+        {hasTimeLeft(cluster) ? <TimeLeft cluster={cluster} now={now} /> : <span className="text-faint max-md:hidden">–</span>}
       </td>
       <td className={`${cell} text-right`}>
         <span className="inline-flex justify-end gap-1.5">
@@ -80,8 +83,12 @@ export function ClusterRow({ cluster, now, onDelete, onProblem }: ClusterRowProp
             <Button size="sm" onClick={() => navigate(href)} aria-label={`Open the log of ${cluster.name}`}>
               Log
             </Button>
+          ) : cluster.phase === "pending" || cluster.phase === "provisioning" ? (
+            <Button size="sm" onClick={() => onAsk("cancel")} aria-label={`Cancel the build of ${cluster.name}`}>
+              Cancel
+            </Button>
           ) : (
-            <Button size="sm" look="danger" onClick={onDelete} aria-label={`Delete ${cluster.name}`}>
+            <Button size="sm" look="danger" onClick={() => onAsk("delete")} aria-label={`Delete ${cluster.name}`}>
               Delete
             </Button>
           )}
@@ -110,10 +117,11 @@ function noteOf(cluster: Cluster, now: number): string | null {
   return cluster.from_pool ? `from the pool in ${took}` : `built in ${took}`;
 }
 
+function hasTimeLeft({ phase }: Cluster): boolean {
+  return phase !== "deleting" && phase !== "deleted" && phase !== "failed";
+}
+
 function TimeLeft({ cluster, now }: { cluster: Cluster; now: number }) {
-  if (cluster.phase === "deleting" || cluster.phase === "deleted" || cluster.phase === "failed") {
-    return <span className="text-faint">–</span>;
-  }
   if (!cluster.expires_at) return <span className="text-faint">{coarse(cluster.ttl_seconds)} once ready</span>;
   const seconds = secondsLeft({ ...cluster, expires_at: cluster.expires_at }, now);
   const urgency = urgencyOf(seconds);

@@ -6,12 +6,12 @@ import type { Cluster } from "@/lib/api/client";
 import { ClusterRow } from "./cluster-row";
 import { ClosableNotice } from "@/components/ui/closable-notice";
 import type { ApiProblem } from "@/lib/api/problem";
-import { DeleteDialog } from "./delete-dialog";
+import { CancelDialog, DeleteDialog } from "./delete-dialog";
 
 const COLUMNS = ["Name", "State", "Nodes", "Age", "Time left"];
 
 export function ClusterTable({ clusters }: { clusters: Cluster[] }) {
-  const [deleting, setDeleting] = useState<Cluster | null>(null);
+  const [asking, setAsking] = useState<{ to: "cancel" | "delete"; cluster: Cluster } | null>(null);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
   const now = useNow(1000);
   return (
@@ -38,12 +38,13 @@ export function ClusterTable({ clusters }: { clusters: Cluster[] }) {
           </thead>
           <tbody className="max-md:block">
             {clusters.map((cluster) => (
-              <ClusterRow key={cluster.id} cluster={cluster} now={now} onDelete={() => setDeleting(cluster)} onProblem={setProblem} />
+              <ClusterRow key={cluster.id} cluster={cluster} now={now} onAsk={(to) => setAsking({ to, cluster })} onProblem={setProblem} />
             ))}
           </tbody>
         </table>
       </div>
-      {deleting ? <DeleteDialog cluster={deleting} onClose={() => setDeleting(null)} /> : null}
+      {asking?.to === "cancel" ? <CancelDialog cluster={asking.cluster} onClose={() => setAsking(null)} /> : null}
+      {asking?.to === "delete" ? <DeleteDialog cluster={asking.cluster} onClose={() => setAsking(null)} /> : null}
     </>
   );
 }

@@ -58,7 +58,7 @@ export function Dashboard({ onCreate }: { onCreate: () => void }) {
           />
           <Kbd className="pointer-events-none absolute top-2 right-2 max-sm:hidden">/</Kbd>
         </div>
-        <div role="group" aria-label="Filter" className="no-scrollbar -mx-1 flex gap-0.5 overflow-x-auto px-1 py-0.5">
+        <div role="group" aria-label="Filter" className="no-scrollbar -m-1 flex gap-0.5 overflow-x-auto p-1">
           {FILTERS.map(({ value, label }) => (
             <button
               key={value}

@@ -22,7 +22,8 @@ const SHORT = "h-[clamp(340px,calc(100dvh-560px),760px)]";
 export function LogPanel({ cluster, history }: { cluster: Cluster; history: HistoryView }) {
   const viewport = useRef<LogHandle>(null);
   const [searching, setSearching] = useState(false);
-  const [wrap, setWrap] = useState(false);
+  // Where a line would mostly be out of sight, it goes on below.
+  const [wrap, setWrap] = useState(() => window.matchMedia("(max-width: 639px)").matches);
   const [query, setQuery] = useState("");
   const [current, setCurrent] = useState(0);
   const { lines, rowCount, lineCount } = history;

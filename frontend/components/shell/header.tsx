@@ -3,6 +3,7 @@
 import { LogoIcon } from "@/components/ui/icons";
 import { Kbd } from "@/components/ui/kbd";
 import type { User } from "@/lib/api/client";
+import { paletteKey } from "@/lib/browser/palette-key";
 import { classes } from "@/lib/text/classes";
 import { CapacityLine } from "./capacity-line";
 import { LabLink } from "./lab-link";
@@ -47,7 +48,7 @@ export function Header({ user, view, onPalette, onHelp }: HeaderProps) {
         <div className="ml-auto flex items-center gap-4">
           <CapacityLine />
           <button type="button" onClick={onPalette} aria-label="Command palette" className="rounded-sm max-md:hidden">
-            <Kbd className="hover:text-text">⌘K</Kbd>
+            <Kbd className="hover:text-text">{paletteKey()}</Kbd>
           </button>
           <UserMenu user={user} onHelp={onHelp} />
         </div>

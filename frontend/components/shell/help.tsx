@@ -4,14 +4,15 @@ import { Fragment } from "react";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Kbd } from "@/components/ui/kbd";
+import { paletteKey } from "@/lib/browser/palette-key";
 
-const SHORTCUTS: [string[], string][] = [
+const shortcuts = (): [string[], string][] => [
   [["n"], "New cluster"],
   [["/"], "Search clusters, or the log"],
   [["g", "d"], "Go to the clusters"],
   [["g", "t"], "Go to the templates"],
   [["g", "a"], "Go to your account"],
-  [["⌘K"], "Command palette (Ctrl K)"],
+  [[paletteKey()], "Command palette"],
   [["?"], "This help"],
   [["Esc"], "Close what is open"],
 ];
@@ -20,7 +21,7 @@ export function Help({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Keyboard" onClose={onClose}>
       <dl className="grid grid-cols-[80px_1fr] items-center gap-y-2.5 px-6 pt-4 pb-2">
-        {SHORTCUTS.map(([keys, what]) => (
+        {shortcuts().map(([keys, what]) => (
           <Fragment key={what}>
             <dt className="flex gap-1">
               {keys.map((key) => (
