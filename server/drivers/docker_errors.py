@@ -24,7 +24,7 @@ def unreachable(error: BaseException, url: str, seconds: float | None = None) ->
             "DOCKER_GID=$(getent group docker | cut -d: -f3)",
         )
     if isinstance(error, asyncio.TimeoutError):
-        said = f"no answer from {url} in {seconds or 0:g} s"
+        said = f"no answer from {url}" + (f" in {seconds:g} s" if seconds else "")
     else:
         said = f"{url}: {getattr(cause, 'strerror', None) or cause}"
     return Explanation(
