@@ -87,7 +87,8 @@ async def follow(
     while True:
         try:
             async with _socket(endpoint) as socket:
-                await asyncio.wait_for(socket.send(reader.subscription()), OPEN_SECONDS)
+                async with asyncio.timeout(OPEN_SECONDS):
+                    await socket.send(reader.subscription())
                 while not reader.is_ended:
                     is_progress, followed = reader.feed(await _frame(socket, reader))
                     if is_progress and attempt:
@@ -135,7 +136,10 @@ def _socket(endpoint: Endpoint) -> connect:
 
 async def _frame(socket: ClientConnection, reader: Reader) -> str | bytes:
     silence = max(SHORTEST_SILENCE_SECONDS, 3 * (reader.heartbeat_seconds or 0.0))
-    return await asyncio.wait_for(socket.recv(), silence)
+    # Not wait_for: before Python 3.12 it forgets a cancellation that comes together with a frame,
+    # and whoever pressed Ctrl-C just then would wait for ever.
+    async with asyncio.timeout(silence):
+        return await socket.recv()
 
 
 def _cause(error: Exception, endpoint: Endpoint) -> str:

@@ -1,10 +1,13 @@
 """Dropped connections, repeats, gaps, refusals: against a real WebSocket server with a script."""
 
+import asyncio
 import http
 import json
 from collections.abc import Callable
+from typing import cast
 
 import pytest
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
@@ -22,7 +25,7 @@ from pyk8s import (
 )
 from pyk8s.client.config import Endpoint
 from pyk8s.client.frames import Reader
-from pyk8s.client.stream import follow
+from pyk8s.client.stream import _frame, follow
 from pyk8s.wire.frames import SUBPROTOCOL
 from tests.unit.client.scripted import (
     CLUSTER_ID,
@@ -209,3 +212,30 @@ async def test_another_websocket_server_is_called_a_stranger(pauses: Pauses) -> 
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(Misunderstood):
             await collect(f"http://127.0.0.1:{port}", pauses)
+
+
+class OneFrame:
+    """A socket whose frame comes when the test says so."""
+
+    def __init__(self) -> None:
+        self.frame: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def recv(self) -> str:
+        return await self.frame
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_an_end_that_comes_together_with_a_frame_is_not_forgotten(turns: int) -> None:
+    """Ctrl-C while the server speaks: whatever the event loop does first, it ends."""
+    socket = OneFrame()
+    reader = Reader(TOPIC, after=0, epoch=EPOCH)
+    task = asyncio.create_task(_frame(cast("ClientConnection", socket), reader))
+    await asyncio.sleep(0)
+    socket.frame.set_result("{}")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if task.cancel():
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    else:
+        assert await task == "{}"
