@@ -26,7 +26,7 @@ from server.controllers import reaper
 from server.drivers.base import Driver, DriverError
 from server.drivers.kind import KindDriver, KindOptions
 from server.drivers.simulated import SimulatedDriver
-from server.errors import LabError, Refused, StartFailed, Unavailable
+from server.errors import LabError, StartFailed
 from server.fanout.hub import Hub
 from server.provisioner.provisioner import Provisioner, host_id_of
 from server.provisioner.workshop import Deadlines
@@ -154,7 +154,9 @@ async def bring_up_to_date(database: Database, *, apply: bool) -> None:
         if apply:
             await migrate.upgrade(database.url)
         behind = await migrate.pending(database.url)
-    except (Refused, Unavailable, OSError) as error:
+    except StartFailed:
+        raise
+    except (LabError, OSError) as error:
         told = error.detail if isinstance(error, LabError) else f"PostgreSQL: {error}"
         why = f": {error.__cause__}" if isinstance(error.__cause__, OSError) else ""
         raise StartFailed(

@@ -232,13 +232,6 @@ class Unavailable(LabError):
     title = "Not available at this moment"
 
 
-class Refused(LabError):
-    """PostgreSQL answers, but not to this server: another password, or no such database."""
-
-    code = "refused"
-    title = "PostgreSQL refuses the server"
-
-
 class NoProvisioner(LabError):
     """No provisioner has announced itself, so nobody could build the cluster."""
 

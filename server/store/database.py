@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from server.errors import Refused, Unavailable
+from server.errors import StartFailed, Unavailable
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
@@ -112,14 +112,17 @@ class Database:
 
         Raises:
             Unavailable: there is none.
-            Refused: it answers, but the name, the password or the database is wrong.
+            StartFailed: it answers, but the name, the password or the database is wrong.
         """
         try:
             async with self.reading() as session:
                 await session.execute(text("SELECT 1"))
         except (DBAPIError, asyncpg.PostgresError) as error:
             cause = getattr(error, "orig", None) or error
-            raise Refused(f"PostgreSQL on {self.place} refuses the server: {cause}") from error
+            raise StartFailed(
+                f"PostgreSQL on {self.place} refuses the server: {cause}",
+                fix="correct PYK8S_DATABASE_URL, or make that database and its user",
+            ) from error
 
     async def close(self) -> None:
         """Close all connections."""
