@@ -27,11 +27,12 @@ MEANING = {
     CAPACITY: "a quota is used up, or the server cannot take more",
     TIMEOUT: "it did not happen in time; it may still happen",
     CLUSTER_FAILED: "the cluster failed, or was deleted while it was waited for",
-    UNREACHABLE: "no PyK8s-Lab server answers",
+    UNREACHABLE: "no PyK8s-Lab server answers, or its database does not",
     INTERRUPTED: "Ctrl-C",
 }
 
-_AUTH_CODES = {"too_many_attempts"}
+_CODES = {"too_many_attempts": AUTH, "unavailable": UNREACHABLE}
+"""Problems whose HTTP status alone would tell a script something else."""
 _STREAM = {4501: AUTH, 4503: AUTH, 4504: NOT_FOUND}
 
 
@@ -39,8 +40,8 @@ def exit_code(error: "LabError") -> int:
     """Give the exit code for an error of the SDK."""
     from pyk8s.client import errors
 
-    if isinstance(error, errors.ApiProblem) and error.code in _AUTH_CODES:
-        return AUTH
+    if isinstance(error, errors.ApiProblem) and error.code in _CODES:
+        return _CODES[error.code]
     if isinstance(error, errors.StreamRefused):
         return _STREAM.get(error.code, OTHER) if isinstance(error.code, int) else OTHER
     kinds: list[tuple[type[LabError], int]] = [

@@ -1,6 +1,7 @@
 """Two servers on one database and one data directory; one is frozen past its leases, and thawed."""
 
 import signal
+import time
 from typing import Final
 
 import pytest
@@ -12,6 +13,8 @@ from tests.integration.conftest import free_port
 
 REPEATS: Final = [pytest.param(n, marks=[pytest.mark.long] if n >= 1 else []) for n in range(20)]
 FLOOD: Final = 500
+FROZEN_SECONDS: Final = 30.0
+"""Twice a lease: whoever is frozen for so long has lost every job that it held."""
 CREATES: Final = {
     "preparing": ("network-before", recorded()),
     "prepared": ("network-after", recorded()),
@@ -48,6 +51,7 @@ async def test_a_frozen_server_comes_too_late(database_url: str, repeat: int) ->
         await eventually(lambda: has_lines(stage, "talking", 100))
         frozen = stage.server
         frozen.signal(signal.SIGSTOP)
+        thaw_at = time.monotonic() + FROZEN_SECONDS
         try:
             await second.start()
             await eventually(lambda: all_taken_over(stage), 60)
@@ -56,6 +60,7 @@ async def test_a_frozen_server_comes_too_late(database_url: str, repeat: int) ->
             clusters = await stage.settled()
             assert {cluster["phase"] for cluster in clusters.values()} == {"ready"}
             seqs = {purpose: cluster["last_seq"] for purpose, cluster in clusters.items()}
+            await eventually(lambda: is_past(thaw_at))
             frozen.signal(signal.SIGCONT)
             await eventually(lambda: has_noticed(stage, len(CREATES)))
             await stage.check_lines()
@@ -70,6 +75,10 @@ async def test_a_frozen_server_comes_too_late(database_url: str, repeat: int) ->
         finally:
             frozen.signal(signal.SIGCONT)
             await frozen.kill()
+
+
+async def is_past(moment: float) -> bool:
+    return time.monotonic() >= moment
 
 
 async def has_lines(stage: Stage, purpose: str, lines: int) -> bool:

@@ -29,6 +29,7 @@ from tests.unit.client.scripted import Act, Conversation, cluster_document, even
         (problem(410, "gone"), 5, "About gone."),
         (problem(429, "quota_exceeded"), 6, "About quota_exceeded."),
         (problem(503, "no_provisioner"), 6, "About no_provisioner."),
+        (problem(503, "unavailable"), 9, "About unavailable."),
         (problem(500, "internal"), 1, "About internal."),
         (httpx.Response(502), 9, "the server behind it does not"),
         (httpx.Response(200, text="<html>"), 9, "is not a PyK8s-Lab server"),
