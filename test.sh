@@ -130,12 +130,13 @@ check generated "generated files are up to date" scripts/generate.sh --check
 check page-check "the page: tsc and eslint" page check
 check page-unit "the page: vitest" page test --reporter=default --reporter=junit --outputFile="$reports/page-unit.xml"
 
-marks='not docker and not browser'
+marks='not docker and not browser' docker_marks=docker
 if [ "$pace" != long ]; then
-  marks="$marks and not long"
+  marks="$marks and not long" docker_marks='docker and not long'
   skip long "soak tests and full matrices: only with --long"
 fi
-check python "pytest: unit, integration on real PostgreSQL, docs" tests python -n 2 -m "$marks"
+# More workers than cores: many a test waits for a deadline of the server's.
+check python "pytest: unit, integration on real PostgreSQL, docs" tests python -n 3 --dist worksteal -m "$marks"
 
 if [ "$pace" = fast ]; then
   for name in docker browser browser-kind compose; do skip "$name" "left out by --fast"; done
@@ -147,7 +148,7 @@ else
   if [ -z "$has_docker" ]; then
     skip docker "$docker_problem"
   else
-    check docker "pytest: with real Docker and kind" tests docker -m docker
+    check docker "pytest: with real Docker and kind" tests docker -m "$docker_marks"
   fi
   if [ -z "$has_chromium" ]; then
     skip browser "Chromium is not installed"
