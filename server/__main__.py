@@ -25,6 +25,9 @@ UNACKNOWLEDGED_MS = 15_000
 """A peer that acknowledges nothing for so long is dropped; WebSocket pings alone never drop it."""
 
 GRACE_SECONDS = 8
+IDLE_SECONDS = 75
+"""A connection without requests is kept longer than clients (httpx: 5 s) and proxies (often 60 s)
+keep it: else a request may be on its way into one that is just being closed, and is lost."""
 MAX_FRAME_BYTES = 64 * 1024
 
 
@@ -93,6 +96,7 @@ def configuration(app: Starlette) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_ping_interval=20,
         ws_ping_timeout=10,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         access_log=False,
         server_header=False,
