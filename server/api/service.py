@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from pyk8s.wire.accounts import Scope
 from pyk8s.wire.service import Capacity, Check, Health, ServerInfo, Template, TemplateList
 from server import __version__
-from server.admission import Load, Need, room_for, standing_shortage
+from server.admission import Load, room_for, standing_shortage
 from server.api.accounts import signup_open
 from server.api.auth import authenticate
 from server.api.state import Readiness, State
@@ -99,7 +99,7 @@ async def capacity(request: Request[State]) -> Response:
             )
         )
     broken = next((each for each in host.facts.checks if each.required and not each.ok), None)
-    wanted = learned.get((DEFAULT, host.driver), Need()).times(PRESETS[DEFAULT].nodes)
+    wanted = needs.of_cluster(learned, DEFAULT, host.driver, PRESETS[DEFAULT].nodes)
     return answer(
         Capacity(
             driver=host.driver,

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from pyk8s.wire.service import Check
+from server.admission import GIB
 from server.drivers.base import Explanation
 from server.drivers.host import Host
 
 MIN_DOCKER: Final = (20, 10)
 MIN_DISK_SHARE: Final = 0.15
-ENOUGH_DISK: Final = 20 * 1024**3
+ENOUGH_DISK: Final = 20 * GIB
 """With so much free a large disk may be fuller than `MIN_DISK_SHARE` allows."""
-MIN_MEMORY: Final = 1024**3
+MIN_MEMORY: Final = GIB
 MIN_INSTANCES: Final = 512
 MIN_WATCHES: Final = 524_288
-_GIB: Final = 1024**3
 
 
 def host_checks(host: Host) -> Sequence[Check]:
@@ -71,10 +71,10 @@ def _disk(host: Host) -> Check:
     return Check(
         name="disk",
         ok=ok,
-        detail=f"{host.disk_free / _GIB:.1f} GiB ({share:.0%}) free on {host.disk_path}",
+        detail=f"{host.disk_free / GIB:.1f} GiB ({share:.0%}) free on {host.disk_path}",
         fix=None
         if ok
-        else f"free space until {MIN_DISK_SHARE:.0%} or {ENOUGH_DISK // _GIB} GiB are free: "
+        else f"free space until {MIN_DISK_SHARE:.0%} or {ENOUGH_DISK // GIB} GiB are free: "
         "docker system df shows who uses it, docker system prune frees what nothing uses",
     )
 
@@ -88,7 +88,7 @@ def _memory(host: Host) -> Check:
         name="memory",
         ok=ok,
         required=False,
-        detail=f"{free / _GIB:.1f} GiB available",
+        detail=f"{free / GIB:.1f} GiB available",
         fix=None if ok else "delete clusters that are not needed: a node takes about 0.6 GiB",
     )
 

@@ -79,17 +79,17 @@ async def facts(docker: DockerEngine, *, kind: Path, node_image: str | None) -> 
     if node_image is not None:
         images = {version_of(node_image) or "custom": node_image}
     default = max(images, key=_order, default=version_of(DEFAULT_IMAGE) or "")
+    host = await anyio.to_thread.run_sync(partial(read_host, info.get("DockerRootDir")))
     checks = [docker_check, await _kind_check(kind)]
     if docker_check.ok:  # otherwise nobody knows
         checks.append(docker_version_check(info.get("ServerVersion", "")))
         checks.append(_image_check(images, default, is_configured=node_image is not None))
         checks.append(_cgroup_check(info))
-        reading = partial(read_host, info.get("DockerRootDir"))
-        checks += host_checks(await anyio.to_thread.run_sync(reading))
+        checks += host_checks(host)
     return Facts(
         node_images=images,
         default_kubernetes_version=default,
-        space=space_of(info, read_host()),
+        space=space_of(info, host),
         checks=checks,
     )
 

@@ -19,7 +19,7 @@ from uuid import UUID
 import anyio.to_thread
 
 from pyk8s.wire.service import Check
-from server.admission import Space
+from server.admission import GIB, Space
 from server.drivers.base import (
     KIND_NAME_PREFIX,
     Access,
@@ -37,7 +37,7 @@ from server.drivers.base import (
 SCRIPT: Final = Path(__file__).with_name("simulated_script.py")
 VERSION: Final = "v1.37.0"
 IMAGE: Final = f"simulated/node:{VERSION}"
-SPACE: Final = Space(cpus=None, memory_total=14 * 1024**3, memory_available=None)
+SPACE: Final = Space(cpus=None, memory_total=14 * GIB, memory_available=None)
 """Made up: room for twenty clusters of one node."""
 NODE_BYTES: Final = 600 * 1024**2
 """Made up as well, near to what real nodes take."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pyk8s.wire.cluster import Phase, Queue
 from pyk8s.wire.events import Queued
-from server.admission import Need, Space, shortage
+from server.admission import Space, shortage
 from server.drivers.base import DriverError
 from server.errors import NotFound, PhaseConflict
 from server.provisioner.workshop import Workshop
@@ -71,7 +71,7 @@ class Line:
             self._needs = await needs.learned(session)
             self._learn_at = self._clock() + LEARNED_SECONDS
         first = waiting[0]
-        need = self._needs.get((first.template, first.driver), Need()).times(first.nodes)
+        need = needs.of_cluster(self._needs, first.template, first.driver, first.nodes)
         load = await needs.load(session, self._shop.host_id, self._needs)
         self._reason = shortage(space, load, need, max_creates=self._max_creates)
         return first.job_id if self._reason is None else None

@@ -69,6 +69,11 @@ async def learned(session: ReadSession) -> Needs:
     }
 
 
+def of_cluster(needs: Needs, template: str, driver: str, nodes: int) -> Need:
+    """Give what a cluster takes, all its nodes together; a guess, until something is learned."""
+    return needs.get((template, driver), Need()).times(nodes)
+
+
 async def load(session: ReadSession, host_id: UUID, needs: Needs) -> Load:
     """Add up what is on a host, or is about to be."""
     building = and_(
@@ -101,7 +106,7 @@ async def load(session: ReadSession, host_id: UUID, needs: Needs) -> Load:
     )
     held = []
     for template, driver, nodes, phase, is_building, measured in rows:
-        need = needs.get((template, driver), Need()).times(nodes)
+        need = of_cluster(needs, template, driver, nodes)
         if measured is not None and measured > need.memory:
             need = Need(int(measured), need.build_cores, need.standing_cores)
         held.append(Held(need, is_building=is_building, is_paused=phase == Phase.PAUSED.value))
