@@ -8,7 +8,7 @@ from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from server.store.database import driver_url
-from server.store.tables import Table
+from server.store.event_tables import EventRow
 
 # A migration that waits for a lock makes everybody else wait behind it: rather fail and try again.
 LOCK_TIMEOUT = "2s"
@@ -16,7 +16,7 @@ LOCK_TIMEOUT = "2s"
 
 def run(connection: Connection) -> None:
     """Apply or compare, on an open connection."""
-    context.configure(connection=connection, target_metadata=Table.metadata, compare_type=True)
+    context.configure(connection=connection, target_metadata=EventRow.metadata, compare_type=True)
     with context.begin_transaction():
         context.run_migrations()
 

@@ -16,7 +16,7 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pyk8s.wire import events, frames
+from pyk8s.wire import facts, frames
 from pyk8s.wire.base import Answer, Ask
 from server.api.routes import ENDPOINTS, EVERYWHERE
 from server.config import REPOSITORY, Settings
@@ -149,10 +149,10 @@ def event_types() -> str:
     """List the events."""
     found = [
         each
-        for each in vars(events).values()
+        for each in vars(facts).values()
         if inspect.isclass(each)
-        and issubclass(each, events.EventData)
-        and each is not events.EventData
+        and issubclass(each, facts.EventData)
+        and each is not facts.EventData
     ]
     rows = [[f"`{each.TYPE}`", str(each.VERSION), fields_of(each), summary(each)] for each in found]
     return table(["`type`", "`version`", "`data`", "Meaning"], rows)

@@ -66,6 +66,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             may_have_missed=hub.on_may_have_missed,
         )
         tasks.start_soon(HintListener(database.url, receivers).run)
+        tasks.start_soon(hub.run)
         if driver is not None:
             provisioner = Provisioner(
                 database=database,

@@ -9,7 +9,7 @@ import uuid_utils.compat as uuids
 
 from pyk8s.wire.accounts import User
 from pyk8s.wire.cluster import Cluster, Phase
-from pyk8s.wire.events import LogLine
+from pyk8s.wire.facts import LogLine
 from server.admission import Space
 from server.store import accounts, clusters, hosts
 from server.store.clusters import NewCluster

@@ -19,11 +19,11 @@ from pyk8s.wire.cluster import Cluster
 from pyk8s.wire.events import (
     ClusterEvent,
     PhaseChangedEvent,
-    Queued,
     QueuedEvent,
     StepFinishedEvent,
     StepStartedEvent,
 )
+from pyk8s.wire.facts import Queued
 
 TITLE_WIDTH = 28
 FRAMES_PER_SECOND = 10

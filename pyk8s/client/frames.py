@@ -97,11 +97,17 @@ class Reader:
             seq = int(document["seq"])
             if seq <= self.last:
                 continue
-            if seq > self.last + 1:
+            if seq > self.last + 1 and not self._is_closed_by(document):
                 raise GapDetected(last=self.last, received=seq)
             taken.append(Followed(seq, read_event(document), document))
             self.last = seq
         return taken
+
+    def _is_closed_by(self, document: dict[str, Any]) -> bool:
+        """Tell whether an event stands for everything between the cursor and itself."""
+        if document.get("type") != "log_expired":
+            return False
+        return int(document["data"]["from"]) <= self.last + 1
 
     def _is_complete_up_to(self, seq: int) -> None:
         if seq > self.last:

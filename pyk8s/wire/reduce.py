@@ -7,10 +7,10 @@ golden files in `tests/golden` hold both to it.
 from typing import Any
 
 from pyk8s.wire.cluster import Cluster, Condition, Failure, Phase, Progress, Queue
-from pyk8s.wire.events import (
+from pyk8s.wire.events import ClusterEvent
+from pyk8s.wire.facts import (
     AttemptStarted,
     ClaimedFromPool,
-    ClusterEvent,
     ConditionChanged,
     Created,
     EventData,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from pyk8s.wire.accounts import Scope
 from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease, Phase
-from pyk8s.wire.events import CredentialIssued
+from pyk8s.wire.facts import CredentialIssued
 from pyk8s.wire.service import FieldError
 from server.api.auth import authenticate
 from server.api.kubeconfig import named_for

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated
 
-import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -17,7 +16,6 @@ from server.api.clusters import owned
 from server.api.state import State
 from server.api.wire import read_query, several
 from server.errors import ValidationFailed
-from server.fanout.feed import Encoded
 from server.fanout.follow import (
     Batch,
     CaughtUp,
@@ -26,7 +24,8 @@ from server.fanout.follow import (
     Followed,
     follow_cluster,
 )
-from server.store import event_log
+from server.store import event_reads
+from server.store.runs import SEPARATOR, StoredEvent
 
 MAX_CURSOR = 2**53 - 1  # what JSON and JavaScript carry exactly
 SSE_RETRY_MS = 1000
@@ -69,7 +68,7 @@ async def events(request: Request[State]) -> Response:
 
 async def _page(state: State, cluster: Cluster, query: EventsQuery) -> Response:
     async with state["database"].reading() as session:
-        found = await event_log.read_stored(
+        found = await event_reads.read_stored(
             session, cluster.id, after=query.after, limit=query.limit, types=query.types
         )
     whole = len(found) < query.limit
@@ -77,7 +76,7 @@ async def _page(state: State, cluster: Cluster, query: EventsQuery) -> Response:
     if whole:  # with a filter, what lies between was looked at as well
         next_after = max(next_after, min(cluster.last_seq, MAX_CURSOR))
     ended = whole and cluster.phase is Phase.DELETED
-    items = ",".join(event.encode() for event in found)
+    items = SEPARATOR.join(event.text for event in found)
     body = (
         f'{{"items":[{items}],"next_after":{next_after},'
         f'"epoch":"{cluster.epoch}","end":{"true" if ended else "false"}}}'
@@ -139,7 +138,7 @@ async def _text(state: State, cluster: Cluster) -> AsyncIterator[str]:
     cursor = 0
     while True:
         async with state["database"].reading() as session:
-            found = await event_log.read_stored(
+            found = await event_reads.read_stored(
                 session,
                 cluster.id,
                 after=cursor,
@@ -149,7 +148,7 @@ async def _text(state: State, cluster: Cluster) -> AsyncIterator[str]:
         if not found:
             return
         cursor = found[-1].seq
-        yield "".join(_line(event.type, orjson.loads(event.data)) for event in found)
+        yield "".join(_line(event.type, event.data) for event in found)
 
 
 async def _follow_text(state: State, cluster: Cluster) -> AsyncIterator[str]:
@@ -162,10 +161,10 @@ async def _follow_text(state: State, cluster: Cluster) -> AsyncIterator[str]:
                     yield text
 
 
-def _text_of(event: Encoded) -> str:
+def _text_of(event: StoredEvent) -> str:
     if event.type not in {"log_line", "log_truncated"}:
         return ""
-    return _line(event.type, orjson.loads(event.text)["data"])
+    return _line(event.type, event.data)
 
 
 def _line(event_type: str, data: dict[str, object]) -> str:

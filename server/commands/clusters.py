@@ -9,7 +9,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from pyk8s.wire.cluster import Cluster, CreateCluster, Phase
-from pyk8s.wire.events import PhaseChanged
+from pyk8s.wire.facts import PhaseChanged
 from pyk8s.wire.service import FieldError
 from server.commands.names import friendly_name
 from server.errors import (

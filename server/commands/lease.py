@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from pyk8s.wire.cluster import MIN_TTL_SECONDS, Cluster, ExtendLease, Phase
-from pyk8s.wire.events import LeaseExpiring, LeaseExtended
+from pyk8s.wire.facts import LeaseExpiring, LeaseExtended
 from pyk8s.wire.service import FieldError
 from server.commands.clusters import Limits, not_found
 from server.errors import PhaseConflict, ValidationFailed

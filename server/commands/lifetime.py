@@ -6,7 +6,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from pyk8s.wire.cluster import Cluster, Condition, Phase
-from pyk8s.wire.events import ConditionChanged, FailureExplained, PhaseChanged
+from pyk8s.wire.facts import ConditionChanged, FailureExplained, PhaseChanged
 from server.commands.clusters import not_found
 from server.errors import NoProvisioner, PhaseConflict
 from server.store import clusters, event_log, hosts, jobs

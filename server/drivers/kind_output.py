@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from pyk8s.wire.cluster import Step
-from pyk8s.wire.events import StepFinished, StepStarted
+from pyk8s.wire.facts import StepFinished, StepStarted
 from server.drivers.log_lines import strip_colours
 
 _STEPS: Final = (

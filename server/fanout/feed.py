@@ -1,38 +1,22 @@
 """The recent events of one watched cluster, read once from the database for all its followers."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
+from itertools import takewhile
 from typing import Final
 from uuid import UUID
 
 import anyio
-import orjson
 
-from pyk8s.wire.cluster import Phase
-from server.store import event_log
+from server.store import event_reads
 from server.store.database import Database
+from server.store.runs import RUN_CHARS, RUN_EVENTS, Run, join
 
-PAGE: Final = 1000
-RING_EVENTS: Final = 4096
-RING_BYTES: Final = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """An event as it goes over the wire. `is_last`: the cluster is deleted, nothing follows."""
-
-    seq: int
-    type: str
-    text: str
-    is_last: bool
-
-
-def encode(event: event_log.StoredEvent, cluster_id: UUID | None = None) -> Encoded:
-    """Write an event for the wire and see whether it is the last of its cluster."""
-    is_last = event.type == "phase_changed" and orjson.loads(event.data)["to"] == Phase.DELETED
-    return Encoded(event.seq, event.type, event.encode(cluster_id), is_last)
+RING_CHARS: Final = 2 * 1024 * 1024
+READ_SECONDS: Final = 5.0
+"""Who waits for longer is told that PostgreSQL does not answer, and tries again."""
+FRAMES: Final = 16
+"""So many frames are kept; followers at the same place share one."""
 
 
 class ClusterFeed:
@@ -44,25 +28,21 @@ class ClusterFeed:
     def __init__(self, database: Database, cluster_id: UUID) -> None:
         self._database = database
         self._cluster_id = cluster_id
-        self._ring: deque[Encoded] = deque()
-        self._ring_bytes = 0
+        self._ring: deque[Run] = deque()
+        self._ring_chars = 0
         self._floor: int | None = None  # the ring holds every event above it, up to _head
         self._head = 0
         self._hinted = 0
-        self._hints = 0
-        self._reading = anyio.Lock()
+        self._reading = anyio.Lock(fast_acquire=True)
         self._woken = anyio.Event()
-        self._frame: tuple[int, int, str] | None = None
+        self._frames: OrderedDict[tuple[int, int], str] = OrderedDict()
 
-    def hint(self, seq: int | None) -> None:
-        """There are events up to `seq`; None: there may be, nobody knows how many."""
-        if seq is None:
-            self._hinted = max(self._hinted, self._head + 1)
-        else:
-            self._hinted = max(self._hinted, seq)
-        self._hints += 1
-        self._woken.set()
-        self._woken = anyio.Event()
+    def hint(self, seq: int) -> None:
+        """There are events up to `seq`."""
+        if seq > self._hinted:
+            self._hinted = seq
+            self._woken.set()
+            self._woken = anyio.Event()
 
     @property
     def head(self) -> int:
@@ -77,54 +57,71 @@ class ClusterFeed:
         """Tell whether a follower at `cursor` is behind what the ring still holds."""
         return self._floor is not None and cursor < self._floor
 
-    async def after(self, cursor: int, *, look: bool) -> Sequence[Encoded]:
-        """Give the next events after `cursor`, at most a page.
+    async def after(self, cursor: int) -> Sequence[Run]:
+        """Give the next events after `cursor`; none when there are none as far as was hinted.
 
-        `look`: ask the database even when no hint says that there is something.
+        Raises:
+            Unavailable: PostgreSQL does not answer.
+            TimeoutError: nor does it say no.
         """
         if self.lags(cursor):
             return await self._read(cursor)
-        async with self._reading:
-            if self._floor is None or cursor > self._head:
-                self._restart_at(cursor)
-            if cursor == self._head:
-                return await self._extend() if look or self._hinted > self._head else []
-            # Numbers are contiguous, so the place in the ring is a subtraction.
-            skip = cursor - (self._floor or 0)
-            return list(islice(self._ring, skip, skip + PAGE))
+        if cursor < self._head:
+            return self._from_ring(cursor)
+        if cursor == self._head >= self._hinted and self._floor is not None:
+            return ()
+        with anyio.fail_after(READ_SECONDS):
+            async with self._reading:
+                if self._floor is None or cursor > self._head:
+                    self._restart_at(cursor)
+                if cursor == self._head and self._hinted > self._head:
+                    await self._extend()
+        return self._from_ring(cursor)
 
-    def frame(self, topic: str, events: Sequence[Encoded]) -> str:
+    def frame(self, topic: str, run: Run) -> str:
         """Write the frame of these events; followers at the same place share the text."""
-        first, last = events[0].seq, events[-1].seq
-        if self._frame is None or self._frame[:2] != (first, last):
-            inner = ",".join(event.text for event in events)
-            text = f'{{"type":"events","topic":"{topic}","events":[{inner}]}}'
-            self._frame = (first, last, text)
-        return self._frame[2]
+        place = (run.first, run.last)
+        text = self._frames.get(place)
+        if text is None:
+            text = f'{{"type":"events","topic":"{topic}","events":[{run.text}]}}'
+            self._frames[place] = text
+            if len(self._frames) > FRAMES:
+                self._frames.popitem(last=False)
+        return text
 
-    async def _read(self, cursor: int) -> list[Encoded]:
-        async with self._database.reading() as session:
-            stored = await event_log.read_stored(
-                session, self._cluster_id, after=cursor, limit=PAGE
-            )
-        return [encode(event) for event in stored]
+    def _from_ring(self, cursor: int) -> Sequence[Run]:
+        """Give what a frame can hold. Small runs make one: who is behind catches up with few."""
+        if self.lags(cursor) or cursor >= self._head:
+            return ()
+        taken: list[Run] = []
+        count = chars = 0
+        ahead = list(takewhile(lambda run: run.last > cursor, reversed(self._ring)))
+        for run in reversed(ahead):
+            next_run = run.after(cursor)
+            count += next_run.last - next_run.first + 1
+            chars += len(next_run.text)
+            if taken and (count > RUN_EVENTS or chars > RUN_CHARS):
+                break
+            taken.append(next_run)
+        return (join(taken),)
+
+    async def _read(self, cursor: int) -> Sequence[Run]:
+        with anyio.fail_after(READ_SECONDS):
+            async with self._database.reading() as session:
+                return await event_reads.read_runs(session, self._cluster_id, after=cursor)
 
     def _restart_at(self, cursor: int) -> None:
         self._ring.clear()
-        self._ring_bytes = 0
+        self._frames.clear()
+        self._ring_chars = 0
         self._floor = self._head = cursor
 
-    async def _extend(self) -> list[Encoded]:
-        hints = self._hints
-        events = await self._read(self._head)
-        for event in events:
-            self._ring.append(event)
-            self._ring_bytes += len(event.text)
-            self._head = event.seq
-        while len(self._ring) > RING_EVENTS or self._ring_bytes > RING_BYTES:
+    async def _extend(self) -> None:
+        for run in await self._read(self._head):
+            self._ring.append(run)
+            self._ring_chars += len(run.text)
+            self._head = run.last
+        while self._ring_chars > RING_CHARS and len(self._ring) > 1:
             dropped = self._ring.popleft()
-            self._ring_bytes -= len(dropped.text)
-            self._floor = dropped.seq
-        if len(events) < PAGE and hints == self._hints:
-            self._hinted = self._head  # what was hinted has been read
-        return events
+            self._ring_chars -= len(dropped.text)
+            self._floor = dropped.last

@@ -1,6 +1,10 @@
-"""Follow a cluster: subscribe, see whether it has ended, read after the cursor, wait, repeat."""
+"""Follow a cluster: subscribe, see whether it has ended, read after the cursor, wait, repeat.
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+While PostgreSQL is away a follower waits and says from time to time where it stands: no connection
+is given up for it.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -8,21 +12,30 @@ from uuid import UUID
 import anyio
 
 from pyk8s.wire.cluster import Cluster, Phase
-from server.fanout.feed import Encoded, encode
-from server.fanout.hub import Hub
-from server.store import clusters, event_log
+from server.errors import Unavailable
+from server.fanout.feed import READ_SECONDS, ClusterFeed
+from server.fanout.hub import Hub, OwnerWatch
+from server.store import clusters, event_reads
+from server.store.clusters import Head
 from server.store.database import Database
+from server.store.runs import SEPARATOR, Run, StoredEvent
 
-LOOK_SECONDS: Final = 10.0
-"""A hint can be lost in ways that nobody notices; so everybody looks this often anyway."""
+BOOKMARK_SECONDS: Final = 10.0
+"""Something is said this often even when nothing happens."""
+RETRY_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Events in order. `frame` is how they go over the WebSocket."""
 
-    events: Sequence[Encoded]
+    run: Run
     frame: str
+
+    @property
+    def events(self) -> list[StoredEvent]:
+        """Each for itself."""
+        return self.run.events
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +69,64 @@ async def follow_cluster(
     """Give every event with a number above `after`, then new ones as they are committed."""
     topic = f"cluster:{cluster_id}"
     with hub.watch_cluster(cluster_id) as feed:
-        async with database.reading() as session:
-            seen = await clusters.get_any(session, cluster_id)
-        if seen is None or (seen.phase is Phase.DELETED and after >= seen.last_seq):
+        while (seen := await _seen(database, cluster_id)) is _AWAY:
+            yield FellBehind(after + 1, after + 1)
+            await anyio.sleep(RETRY_SECONDS)
+        if not isinstance(seen, Cluster) or (
+            seen.phase is Phase.DELETED and after >= seen.last_seq
+        ):
             yield Ended(after)
             return
-        cursor, look, was_live = after, True, False
+        feed.hint(seen.last_seq)
+        cursor, was_live, said_at = after, False, anyio.current_time()
         while True:
             hint = feed.next_hint()
             if was_live and feed.lags(cursor):
                 was_live = False
                 yield FellBehind(cursor + 1, feed.head)
-            events = await feed.after(cursor, look=look)
-            if events:
-                look = False
-                cursor = events[-1].seq
-                yield Batch(events, feed.frame(topic, events))
-                if events[-1].is_last:
+            try:
+                runs = await feed.after(cursor)
+            except (Unavailable, TimeoutError):
+                if anyio.current_time() - said_at >= BOOKMARK_SECONDS:
+                    said_at = anyio.current_time()
+                    yield _stands_at(cursor, feed, was_live=was_live)
+                await anyio.sleep(RETRY_SECONDS)
+                continue
+            for run in runs:
+                cursor = run.last
+                yield Batch(run, feed.frame(topic, run))
+                if run.is_end:
                     yield Ended(cursor)
                     return
-                continue
-            was_live = True
-            yield CaughtUp(cursor)
-            with anyio.move_on_after(LOOK_SECONDS) as waited:
-                await hint.wait()
-            look = waited.cancelled_caught
+            if not runs:
+                was_live = True
+                yield CaughtUp(cursor)
+                with anyio.move_on_after(BOOKMARK_SECONDS):
+                    await hint.wait()
+            said_at = anyio.current_time()
+
+
+class _Away:
+    """PostgreSQL does not answer."""
+
+
+_AWAY: Final = _Away()
+
+
+async def _seen(database: Database, cluster_id: UUID) -> Cluster | _Away | None:
+    try:
+        with anyio.fail_after(READ_SECONDS):
+            async with database.reading() as session:
+                return await clusters.get_any(session, cluster_id)
+    except (Unavailable, TimeoutError):
+        return _AWAY
+
+
+def _stands_at(cursor: int, feed: ClusterFeed, *, was_live: bool) -> CaughtUp | FellBehind:
+    """Say what is known while nobody can look: it holds the connection."""
+    if was_live and feed.head <= cursor:
+        return CaughtUp(cursor)
+    return FellBehind(cursor + 1, max(feed.head, cursor + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,50 +138,69 @@ class Snapshots:
 
 async def follow_owner(
     hub: Hub, database: Database, owner_id: UUID
-) -> AsyncGenerator[Snapshots | Batch, None]:
+) -> AsyncGenerator[Snapshots | Batch | CaughtUp, None]:
     """Give the snapshots of the owner's clusters, then every event of theirs but log lines."""
     with hub.watch_owner(owner_id) as watch:
-        async with database.reading() as session:
-            first = (await clusters.list_of(session, owner_id, limit=MOST)).items
+        first = await _all_of(database, owner_id)
+        while first is None:
+            await anyio.sleep(RETRY_SECONDS)
+            first = await _all_of(database, owner_id)
         yield Snapshots(first)
         cursors = {cluster.id: cluster.last_seq for cluster in first}
         while True:
-            with anyio.move_on_after(LOOK_SECONDS) as waited:
+            with anyio.move_on_after(BOOKMARK_SECONDS) as waited:
                 await watch.wait()
-            hinted, watch.hinted = watch.hinted, {}
-            if waited.cancelled_caught or watch.may_have_missed:
-                watch.may_have_missed = False
-                async with database.reading() as session:
-                    hinted = await clusters.heads(session, owner_id, known=cursors)
-            for cluster_id, head in hinted.items():
-                async for batch in _state_events(database, cluster_id, cursors, head):
-                    yield batch
+            if waited.cancelled_caught:
+                yield CaughtUp(max(cursors.values(), default=0))
+            async for batch in _news(database, watch, cursors):
+                yield batch
 
 
 MOST: Final = 10_000
 _PAGE: Final = 500
 
 
-async def _state_events(
-    database: Database, cluster_id: UUID, cursors: dict[UUID, int], head: int
+async def _all_of(database: Database, owner_id: UUID) -> list[Cluster] | None:
+    try:
+        with anyio.fail_after(READ_SECONDS):
+            async with database.reading() as session:
+                return (await clusters.list_of(session, owner_id, limit=MOST)).items
+    except (Unavailable, TimeoutError):
+        return None
+
+
+async def _news(
+    database: Database, watch: OwnerWatch, cursors: dict[UUID, int]
 ) -> AsyncIterator[Batch]:
-    while cursors.setdefault(cluster_id, 0) < head:
-        async with database.reading() as session:
-            stored = await event_log.read_stored(
-                session,
-                cluster_id,
-                after=cursors[cluster_id],
-                limit=_PAGE,
-                but=("log_line",),
-            )
-        events = [encode(event, cluster_id) for event in stored]
+    """Give what was hinted. What cannot be read stays hinted."""
+    hinted, watch.hinted = watch.hinted, {}
+    for cluster_id, head in hinted.items():
+        if head.is_deleted and cluster_id not in cursors:
+            continue  # it was over before this follower came
+        try:
+            async for batch in _state_events(database, head, cursors):
+                yield batch
+        except (Unavailable, TimeoutError):
+            await anyio.sleep(RETRY_SECONDS)
+            if cluster_id not in watch.hinted:
+                watch.hint(head)
+
+
+async def _state_events(
+    database: Database, head: Head, cursors: dict[UUID, int]
+) -> AsyncIterator[Batch]:
+    cluster_id = head.cluster_id
+    while cursors.setdefault(cluster_id, 0) < head.seq:
+        with anyio.fail_after(READ_SECONDS):
+            async with database.reading() as session:
+                events = await event_reads.read_stored(
+                    session, cluster_id, after=cursors[cluster_id], limit=_PAGE, facts_only=True
+                )
         # Everything up to the hinted number was committed before the hint: if the page is not
         # full, there are only log lines between its end and there.
         last = events[-1].seq if events else 0
-        cursors[cluster_id] = last if len(events) == _PAGE else max(last, head)
+        cursors[cluster_id] = last if len(events) == _PAGE else max(last, head.seq)
         if events:
-            inner = ",".join(event.text for event in events)
-            yield Batch(events, f'{{"type":"events","topic":"clusters","events":[{inner}]}}')
-        if events and events[-1].is_last:
-            del cursors[cluster_id]
-            return
+            inner = SEPARATOR.join(event.encode(cluster_id) for event in events)
+            run = Run(events[0].seq, last, SEPARATOR.join(event.text for event in events))
+            yield Batch(run, f'{{"type":"events","topic":"clusters","events":[{inner}]}}')

@@ -1,27 +1,35 @@
 """Where hints arrive and followers wait. It holds no events but each watched cluster's ring."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 import anyio
 
+from server.errors import Unavailable
 from server.fanout.feed import ClusterFeed
+from server.store import clusters
+from server.store.clusters import Head
 from server.store.database import Database
 from server.store.hints import EventHint
+
+LOOK_SECONDS: Final = 10.0
+"""A hint can be lost in ways that nobody notices; so the hub looks this often anyway."""
+RETRY_SECONDS: Final = 1.0
 
 
 @dataclass(eq=False)
 class OwnerWatch:
     """One follower of all clusters of an owner: what was hinted since it last looked."""
 
-    hinted: dict[UUID, int] = field(default_factory=dict)
-    may_have_missed: bool = False
+    hinted: dict[UUID, Head] = field(default_factory=dict)
     _woken: anyio.Event = field(default_factory=anyio.Event)
 
-    def wake(self) -> None:
-        """Let `wait` return."""
+    def hint(self, head: Head) -> None:
+        """A cluster has state events up to a number."""
+        self.hinted[head.cluster_id] = head
         self._woken.set()
 
     async def wait(self) -> None:
@@ -39,16 +47,12 @@ class Hub:
         self._owners: dict[UUID, set[OwnerWatch]] = {}
         self._revocations: dict[UUID, set[anyio.Event]] = {}
         self._work = anyio.Event()
+        self._doubt = anyio.Event()
 
     def on_event(self, hint: EventHint) -> None:
         """Take a hint: a cluster has events up to a number."""
-        watched = self._feeds.get(hint.cluster_id)
-        if watched is not None:
-            watched[0].hint(hint.seq)
-        if hint.has_state:
-            for watch in self._owners.get(hint.owner_id, ()):
-                watch.hinted[hint.cluster_id] = hint.seq
-                watch.wake()
+        head = Head(hint.cluster_id, hint.owner_id, hint.seq, is_deleted=False)
+        self._tell(head, has_state=hint.has_state)
 
     def on_job(self) -> None:
         """Take a hint: there may be work."""
@@ -60,14 +64,49 @@ class Hub:
             ended.set()
 
     def on_may_have_missed(self) -> None:
-        """Hints may have been lost: everybody looks for themselves."""
-        for feed, _ in self._feeds.values():
-            feed.hint(None)
-        for watches in self._owners.values():
-            for watch in watches:
-                watch.may_have_missed = True
-                watch.wake()
+        """Hints may have been lost: look what there is."""
+        self._doubt.set()
         self._work.set()
+
+    async def look(self) -> None:
+        """Ask once how far everything is that is watched, and wake those who have less.
+
+        Raises:
+            Unavailable: PostgreSQL does not answer.
+        """
+        if not self._feeds and not self._owners:
+            return
+        async with self._database.reading() as session:
+            found = await clusters.heads(
+                session, cluster_ids=list(self._feeds), owner_ids=list(self._owners)
+            )
+        for head in found:
+            self._tell(head, has_state=True)
+
+    async def run(
+        self,
+        *,
+        every_seconds: float = LOOK_SECONDS,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        """Look again and again until cancelled: regularly, and when hints may have been lost."""
+        while True:
+            with anyio.move_on_after(every_seconds):
+                await self._doubt.wait()
+            self._doubt = anyio.Event()
+            try:
+                await self.look()
+            except Unavailable:
+                self._doubt.set()
+                await sleep(RETRY_SECONDS)
+
+    def _tell(self, head: Head, *, has_state: bool) -> None:
+        watched = self._feeds.get(head.cluster_id)
+        if watched is not None:
+            watched[0].hint(head.seq)
+        if has_state:
+            for watch in self._owners.get(head.owner_id, ()):
+                watch.hint(head)
 
     async def wait_for_work(self, seconds: float) -> None:
         """Return at a hint since the last call, or after so many seconds. For one waiter."""

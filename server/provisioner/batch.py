@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from pyk8s.wire.base import rfc3339
 from pyk8s.wire.cluster import Step
-from pyk8s.wire.events import LogLine, LogTruncated
+from pyk8s.wire.facts import LogTruncated
 from server.drivers.kind_output import StepTracker
 from server.drivers.log_lines import LineCleaner
 from server.provisioner.spool import Record
+from server.store import log_chunks
 from server.store.event_log import Draft
+from server.store.log_chunks import Lines
 
-MAX_DRAFTS: Final = 2000
+MAX_EVENTS: Final = 2000
 """A batch is written as soon as it has so many events; a long line may add a few more."""
 
 _STREAMS: Final[Mapping[str, Literal["stdout", "stderr"]]] = {
@@ -29,12 +32,29 @@ class Batch:
     """Events that are written together, and where the spool goes on after them."""
 
     offset: int
-    drafts: list[Draft] = field(default_factory=list)
+    drafts: list[Draft | Lines] = field(default_factory=list)
+    count: int = 0
+    """How many events it has."""
+    _open: list[str] | None = None
 
     @property
     def is_full(self) -> bool:
         """Whether it should be written now."""
-        return len(self.drafts) >= MAX_DRAFTS
+        return self.count >= MAX_EVENTS
+
+    def add_line(self, tail: str) -> None:
+        """Add a line as `log_chunks.encode` has written it."""
+        self.count += 1
+        if self._open is None:
+            self._open = []
+            self.drafts.append(Lines(self._open))
+        self._open.append(tail)
+
+    def add_fact(self, draft: Draft) -> None:
+        """Add what is no line."""
+        self.count += 1
+        self._open = None
+        self.drafts.append(draft)
 
 
 class Reading:
@@ -55,6 +75,7 @@ class Reading:
         self._cap = log_cap_bytes
         self._at_ns = -1
         self._at = datetime.fromtimestamp(0, UTC)
+        self._at_text = ""
 
     def state(self) -> dict[str, Any]:
         """Give what `__init__` needs to go on."""
@@ -74,6 +95,7 @@ class Reading:
         if record.at_ns != self._at_ns:
             self._at_ns = record.at_ns
             self._at = datetime.fromtimestamp(record.at_ns / _NANOSECONDS, UTC)
+            self._at_text = rfc3339(self._at)
         if stream is not None:
             cleaned = self._cleaners[stream].clean(
                 record.raw, goes_on=record.kind in "OE", innocent=record.innocent
@@ -89,7 +111,8 @@ class Reading:
                     "succeeded" if self.ending == "exit 0" else "failed"
                 )
                 ended = self.steps.end(self.steps.step, record.at_ns, outcome)
-                batch.drafts += [Draft(data, self._at) for data in ended]
+                for data in ended:
+                    batch.add_fact(Draft(data, self._at))
 
     def _line(
         self, batch: Batch, stream: Literal["stdout", "stderr"], text: str, *, continues: bool
@@ -99,14 +122,12 @@ class Reading:
         if self._logged > self._cap:
             self._truncate(batch)
         else:
-            line = LogLine(stream=stream, text=text, cont=continues)
-            batch.drafts.append(Draft(line, self._at))
-        meant = self.steps.read(text, self._at_ns)
-        if meant:
-            batch.drafts += [Draft(data, self._at) for data in meant]
+            batch.add_line(log_chunks.encode(self._at_text, stream, text, cont=continues))
+        for data in self.steps.read(text, self._at_ns):
+            batch.add_fact(Draft(data, self._at))
 
     def _truncate(self, batch: Batch) -> None:
         if not self._is_truncated:
             self._is_truncated = True
             self._logged = max(self._logged, self._cap + 1)  # nothing more, even if it would fit
-            batch.drafts.append(Draft(LogTruncated(cap_bytes=self._cap), self._at))
+            batch.add_fact(Draft(LogTruncated(cap_bytes=self._cap), self._at))

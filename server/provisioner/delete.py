@@ -1,7 +1,7 @@
 """The work on a delete job: nothing of any attempt is left, then the cluster is deleted."""
 
 from pyk8s.wire.cluster import Condition, Phase
-from pyk8s.wire.events import ConditionChanged, EventData, PhaseChanged
+from pyk8s.wire.facts import ConditionChanged, EventData, PhaseChanged
 from server.provisioner.holding import Holding, to_the_end
 from server.provisioner.removal import remove
 from server.provisioner.workshop import Workshop

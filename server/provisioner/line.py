@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from pyk8s.wire.cluster import Phase, Queue
-from pyk8s.wire.events import Queued
+from pyk8s.wire.facts import Queued
 from server.admission import Space, shortage
 from server.drivers.base import DriverError
 from server.errors import NotFound, PhaseConflict

@@ -5,15 +5,14 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from pyk8s.wire.cluster import Cluster, Condition, EvidenceLine, Phase, Step
-from pyk8s.wire.events import (
+from pyk8s.wire.events import AttemptStartedEvent, LogLineEvent
+from pyk8s.wire.facts import (
     AttemptStarted,
-    AttemptStartedEvent,
     ConditionChanged,
     EventData,
     FailureExplained,
     LeaseExtended,
     LogLine,
-    LogLineEvent,
     Note,
     PhaseChanged,
     StepFinished,
@@ -26,7 +25,7 @@ from server.provisioner.evidence import NOTHING, Clue, Collected, look_into, pac
 from server.provisioner.holding import Holding, JobCancelled
 from server.provisioner.workshop import Workshop
 from server.store import access as access_store
-from server.store import attempts, clusters, event_log, jobs, needs
+from server.store import attempts, clusters, event_log, event_reads, jobs, needs
 from server.store import evidence as evidence_store
 from server.store.attempts import Attempt
 from server.store.database import ReadSession, WriteSession
@@ -239,7 +238,7 @@ async def _append(
 
 
 async def _log_of_last_attempt(session: ReadSession, cluster: Cluster) -> list[tuple[int, str]]:
-    events = await event_log.read(
+    events = await event_reads.read(
         session,
         cluster.id,
         after=max(0, cluster.last_seq - EXPLAINED_LINES),

@@ -6,7 +6,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from pyk8s.wire.cluster import Condition, Phase
-from pyk8s.wire.events import ConditionChanged, EventData, FailureExplained, PhaseChanged
+from pyk8s.wire.facts import ConditionChanged, EventData, FailureExplained, PhaseChanged
 from server.drivers.base import DriverError
 from server.store import clusters, event_log
 from server.store.database import WriteSession

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from pyk8s.wire.events import Note
+from pyk8s.wire.facts import Note
 from server.drivers.base import DriverError, Explanation
 from server.errors import LostClaim, Unavailable
 from server.provisioner import outcome

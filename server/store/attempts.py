@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, update
 
 from server.errors import LostClaim
+from server.store import log_chunks
 from server.store.database import ReadSession, WriteSession
 from server.store.jobs import ClaimedJob
 from server.store.tables import AttemptRow, JobRow
@@ -127,13 +128,16 @@ async def advance(
 
 
 async def finish(session: WriteSession, attempt_id: UUID, outcome: str) -> None:
-    """Note how a try ended: `succeeded`, `failed`, `cancelled` or `lost`."""
-    await session.execute(
+    """Note how a try ended: `succeeded`, `failed`, `cancelled` or `lost`. Its log is packed."""
+    cluster_id = await session.scalar(
         update(AttemptRow)
         .where(AttemptRow.id == attempt_id, AttemptRow.outcome.is_(None))
         .values(outcome=outcome, finished_at=func.now())
+        .returning(AttemptRow.cluster_id)
         .execution_options(synchronize_session=False)
     )
+    if cluster_id is not None:
+        await log_chunks.pack(session, cluster_id)
 
 
 async def mark_removed(session: WriteSession, attempt_id: UUID) -> None:

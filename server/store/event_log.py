@@ -1,4 +1,4 @@
-"""The event log: the one way in which anything that happens to a cluster is written and read.
+"""The event log: the one way in which anything that happens to a cluster is written.
 
 A batch is one call and one transaction: the row of the cluster is locked and its counter moved,
 so that numbers are contiguous and in commit order (a serial column would lose events to readers:
@@ -12,23 +12,24 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-from pydantic import TypeAdapter
-from sqlalchemy import Text, func, select, update
+import asyncpg
+from sqlalchemy import func, select, update
 
 from pyk8s.wire.base import rfc3339
 from pyk8s.wire.cluster import Cluster, Phase
-from pyk8s.wire.events import ClusterEvent, EventData, LogLine, PhaseChanged
+from pyk8s.wire.facts import EventData, LogLine, PhaseChanged
 from pyk8s.wire.reduce import changes_of
 from server.errors import NotFound, PhaseConflict
 from server.lifecycle import TRANSITIONS
+from server.store import log_chunks
 from server.store.cluster_rows import SNAPSHOT_FIELDS, snapshot_of
-from server.store.database import ReadSession, WriteSession, raw_connection
+from server.store.database import WriteSession, raw_connection
+from server.store.event_tables import EventRow
 from server.store.hints import EVENTS_CHANNEL, EventHint
-from server.store.tables import ClusterRow, EventRow, UserRow
+from server.store.log_chunks import Lines
+from server.store.tables import ClusterRow, UserRow
 
 COLUMNS: Final = ("cluster_id", "seq", "type", "version", "at", "data")
-_EVENT: TypeAdapter[ClusterEvent] = TypeAdapter(ClusterEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Draft:
 async def append(
     session: WriteSession,
     cluster_id: UUID,
-    drafts: Sequence[Draft],
+    drafts: Sequence[Draft | Lines],
     *,
     expect: Collection[Phase] | None = None,
 ) -> int:
@@ -57,14 +58,16 @@ async def append(
     """
     if not drafts and expect is None:
         raise ValueError("an empty batch")
-    locked = await _advance(session, cluster_id, len(drafts))
+    count = sum(len(draft.tails) if isinstance(draft, Lines) else 1 for draft in drafts)
+    locked = await _advance(session, cluster_id, count)
     if expect is not None and locked.phase not in expect:
         raise PhaseConflict(expect, locked.phase)
-    first = locked.last_seq - len(drafts) + 1
-    has_state = any(not isinstance(draft.data, LogLine) for draft in drafts)
-    if has_state:
-        await _fold(session, cluster_id, drafts, locked.now)
-    await _store(session, cluster_id, drafts, first=first, now=locked.now)
+    sorted_out = _sort_out(drafts, first=locked.last_seq - count + 1, now=locked.now)
+    facts = [draft for _, draft in sorted_out.facts]
+    if facts:
+        await _fold(session, cluster_id, facts, locked.now)
+    await _store(await raw_connection(session), cluster_id, sorted_out, now=locked.now)
+    has_state = bool(facts)
     hint = EventHint(cluster_id, locked.owner_id, locked.last_seq, has_state)
     await session.execute(select(func.pg_notify(EVENTS_CHANNEL, hint.encode())))
     return locked.last_seq
@@ -136,83 +139,52 @@ def _check_move(snapshot: Cluster, move: PhaseChanged) -> None:
         raise PhaseConflict(TRANSITIONS[move.from_], move.to)
 
 
-async def _store(
-    session: WriteSession, cluster_id: UUID, drafts: Sequence[Draft], *, first: int, now: datetime
-) -> None:
-    connection = await raw_connection(session)
-    await connection.copy_records_to_table(
-        EventRow.__tablename__,
-        columns=COLUMNS,
-        records=[
-            (
-                cluster_id,
-                seq,
-                draft.data.TYPE,
-                draft.data.VERSION,
-                draft.at or now,
-                _encode(draft.data),
-            )
-            for seq, draft in enumerate(drafts, start=first)
-        ],
-    )
-
-
-def _encode(data: EventData) -> str:
-    if isinstance(data, LogLine):  # nearly all events are these: spare them the general way
-        return orjson.dumps({"stream": data.stream, "text": data.text, "cont": data.cont}).decode()
-    return data.model_dump_json(by_alias=True)
-
-
 @dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event as it is stored; `data` is JSON text that nobody on the way needs to look into."""
+class _SortedOut:
+    """A batch with its numbers: facts are rows of their own, lines of the log go into chunks."""
 
-    seq: int
-    type: str
-    version: int
-    at: datetime
-    data: str
+    facts: list[tuple[int, Draft]]
+    seqs: list[int]
+    tails: list[str]
 
-    def encode(self, cluster_id: UUID | None = None) -> str:
-        """Write the event as it goes over the wire, with its cluster's id if one is given."""
-        of = f',"cluster_id":"{cluster_id}"' if cluster_id is not None else ""
-        return (
-            f'{{"seq":{self.seq},"type":"{self.type}","version":{self.version},'
-            f'"at":"{rfc3339(self.at)}"{of},"data":{self.data}}}'
+
+def _sort_out(drafts: Sequence[Draft | Lines], *, first: int, now: datetime) -> _SortedOut:
+    found = _SortedOut([], [], [])
+    seq = first
+    for draft in drafts:
+        if isinstance(draft, Lines):
+            found.seqs.extend(range(seq, seq + len(draft.tails)))
+            found.tails.extend(draft.tails)
+            seq += len(draft.tails)
+            continue
+        if isinstance(line := draft.data, LogLine):
+            at = rfc3339(draft.at or now)
+            found.seqs.append(seq)
+            found.tails.append(log_chunks.encode(at, line.stream, line.text, cont=line.cont))
+        else:
+            found.facts.append((seq, draft))
+        seq += 1
+    return found
+
+
+async def _store(
+    connection: asyncpg.Connection, cluster_id: UUID, batch: _SortedOut, *, now: datetime
+) -> None:
+    if batch.facts:
+        await connection.copy_records_to_table(
+            EventRow.__tablename__,
+            columns=COLUMNS,
+            records=[
+                (
+                    cluster_id,
+                    seq,
+                    draft.data.TYPE,
+                    draft.data.VERSION,
+                    draft.at or now,
+                    draft.data.model_dump_json(by_alias=True),
+                )
+                for seq, draft in batch.facts
+            ],
         )
-
-
-async def read_stored(
-    session: ReadSession,
-    cluster_id: UUID,
-    *,
-    after: int,
-    limit: int,
-    types: Collection[str] | None = None,
-    but: Collection[str] = (),
-) -> list[StoredEvent]:
-    """Read events with a number above `after`, in order; of some types only, or of all but some."""
-    query = (
-        select(EventRow.seq, EventRow.type, EventRow.version, EventRow.at, EventRow.data.cast(Text))
-        .where(EventRow.cluster_id == cluster_id, EventRow.seq > after)
-        .order_by(EventRow.seq)
-        .limit(limit)
-    )
-    if types is not None:
-        query = query.where(EventRow.type.in_(types))
-    if but:
-        query = query.where(EventRow.type.not_in(but))
-    return [StoredEvent(*row) for row in await session.execute(query)]
-
-
-async def read(
-    session: ReadSession,
-    cluster_id: UUID,
-    *,
-    after: int,
-    limit: int,
-    types: Collection[str] | None = None,
-) -> list[ClusterEvent]:
-    """Read events as models of the wire."""
-    stored = await read_stored(session, cluster_id, after=after, limit=limit, types=types)
-    return [_EVENT.validate_json(event.encode()) for event in stored]
+    if batch.tails:
+        await log_chunks.store(connection, cluster_id, batch.seqs, batch.tails)

@@ -131,6 +131,11 @@ class ClusterRow(Table):
             "expires_at",
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index(
+            "ix_clusters_deleted_at_logged",
+            "deleted_at",
+            postgresql_where=text("log_removed_at IS NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -155,6 +160,8 @@ class ClusterRow(Table):
     lease_warned_seconds: Mapped[int | None]
     deleted_at: Mapped[datetime | None]
     last_seq: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    log_removed_at: Mapped[datetime | None]
+    """When the lines of its log were given up; the facts stay."""
 
 
 class AttemptRow(Table):
@@ -242,19 +249,6 @@ class JobRow(Table):
     run_after: Mapped[datetime] = mapped_column(server_default=NOW)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     finished_at: Mapped[datetime | None]
-
-
-class EventRow(Table):
-    """A stored fact. Its number is allotted under the lock of the cluster's row."""
-
-    __tablename__ = "events"
-
-    cluster_id: Mapped[UUID] = mapped_column(ForeignKey("clusters.id"), primary_key=True)
-    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    type: Mapped[str]
-    version: Mapped[int]
-    at: Mapped[datetime]
-    data: Mapped[dict[str, Any]]
 
 
 class DriftRow(Table):

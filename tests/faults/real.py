@@ -44,7 +44,7 @@ class RealSite(Site):
     async def lines(self, purpose: str) -> list[str]:
         """Give what kind said, as the log has it: `o text` or `e text`."""
         rows = await self.database.fetch(
-            "SELECT data->>'stream' AS stream, data->>'text' AS text FROM events "
+            "SELECT data->>'stream' AS stream, data->>'text' AS text FROM event_log "
             "WHERE cluster_id = $1 AND type = 'log_line' ORDER BY seq",
             UUID(self.clusters[purpose]),
         )

@@ -150,7 +150,8 @@ class Stage(Site):
         compared = 0
         for cluster_id in self.clusters.values():
             events = await self.database.fetch(
-                "SELECT seq, type, data FROM events WHERE cluster_id = $1 ORDER BY seq", cluster_id
+                "SELECT seq, type, data FROM event_log WHERE cluster_id = $1 ORDER BY seq",
+                cluster_id,
             )
             assert [row["seq"] for row in events] == list(range(1, len(events) + 1))
             tries = await self.database.fetch(

@@ -108,7 +108,8 @@ async def test_a_flood_of_bytes_leaves_the_api_quick(database_url: str) -> None:
         stage.let_go()
         assert (await stage.settled())["endless"]["phase"] == "ready"
         kinds = await stage.database.fetch(
-            "SELECT type, count(*) AS n FROM events WHERE cluster_id = $1 GROUP BY type", cluster_id
+            "SELECT type, count(*) AS n FROM event_log WHERE cluster_id = $1 GROUP BY type",
+            cluster_id,
         )
         counts = {row["type"]: row["n"] for row in kinds}
         assert counts["log_truncated"] == 1

@@ -69,7 +69,7 @@ async def finished_steps(site: RealSite, purpose: str) -> list[str]:
 
 async def seqs_are_whole(site: RealSite, purpose: str) -> None:
     rows = await site.database.fetch(
-        "SELECT seq FROM events WHERE cluster_id = $1::text::uuid ORDER BY seq",
+        "SELECT seq FROM event_log WHERE cluster_id = $1::text::uuid ORDER BY seq",
         site.clusters[purpose],
     )
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pyk8s.wire.cluster import Cluster, Condition, EvidenceLine, Phase, Step
-from pyk8s.wire.events import (
+from pyk8s.wire.events import ClusterEvent
+from pyk8s.wire.facts import (
     AttemptStarted,
     ClaimedFromPool,
-    ClusterEvent,
     ConditionChanged,
     Created,
     CredentialIssued,
@@ -24,6 +24,7 @@ from pyk8s.wire.events import (
     LeaseExpiring,
     LeaseExtended,
     LogLine,
+    LogExpired,
     LogTruncated,
     Note,
     PhaseChanged,
@@ -133,6 +134,7 @@ SCENARIOS: dict[str, tuple[Cluster | None, list[EventData]]] = {
         [
             Note(text="by the way"),
             LogTruncated(cap_bytes=8388608),
+            LogExpired(from_=3, to=4),
             LeaseExpiring(expires_at=LATER),
             CredentialIssued(endpoint="direct", by="ann"),
         ],

@@ -7,11 +7,11 @@ import pytest
 
 from pyk8s.wire.accounts import User
 from pyk8s.wire.cluster import Cluster, Phase, Step
-from pyk8s.wire.events import LeaseExtended, PhaseChanged, StepStarted
+from pyk8s.wire.facts import LeaseExtended, PhaseChanged, StepStarted
 from pyk8s.wire.reduce import apply_event
 from server.errors import NotFound, PhaseConflict
 from server.lifecycle import TRANSITIONS
-from server.store import clusters, event_log
+from server.store import clusters, event_log, event_reads
 from server.store.database import Database
 from server.store.event_log import Draft
 from tests.factories import BEGIN, EPOCH, add_cluster, log_lines
@@ -34,7 +34,7 @@ async def test_numbers_follow_each_other(database: Database, owner: User) -> Non
         async with database.transaction() as session:
             await event_log.append(session, cluster.id, log_lines(size))
     async with database.reading() as session:
-        events = await event_log.read(session, cluster.id, after=0, limit=1000)
+        events = await event_reads.read(session, cluster.id, after=0, limit=1000)
     assert [event.seq for event in events] == list(range(1, 206))
     assert events[0].type == "created"
     assert (await snapshot(database, cluster)).last_seq == 205
@@ -67,7 +67,7 @@ async def test_readers_never_miss_what_commits_late(database: Database, owner: U
         cursor = 0
         while cursor < 1 + 8 * 10 * 3:
             async with database.reading() as session:
-                events = await event_log.read_stored(session, cluster.id, after=cursor, limit=7)
+                events = await event_reads.read_stored(session, cluster.id, after=cursor, limit=7)
             seen.extend(event.seq for event in events)
             cursor = seen[-1] if seen else 0
 
@@ -91,7 +91,7 @@ async def test_the_snapshot_is_the_fold_of_the_events(database: Database, owner:
         async with database.transaction() as session:
             await event_log.append(session, cluster.id, batch)
         async with database.reading() as session:
-            events = await event_log.read(session, cluster.id, after=0, limit=1000)
+            events = await event_reads.read(session, cluster.id, after=0, limit=1000)
         folded: Cluster | None = None
         for event in events:
             folded = apply_event(folded, event)

@@ -8,7 +8,7 @@ import pytest
 
 from pyk8s.wire.accounts import User
 from pyk8s.wire.cluster import Cluster, Phase
-from pyk8s.wire.events import PhaseChanged
+from pyk8s.wire.facts import PhaseChanged
 from server.fanout import feed as feed_module
 from server.fanout.follow import (
     Batch,
@@ -37,11 +37,22 @@ async def listening(database: Database) -> AsyncIterator[Hub]:
         hub.on_may_have_missed()
 
     receivers = Receivers(hub.on_event, hub.on_job, hub.on_revoked, on_may_have_missed)
-    task = asyncio.create_task(HintListener(database.url, receivers).run())
-    async with asyncio.timeout(10):
-        await ready.wait()
+    async with running(hub):
+        task = asyncio.create_task(HintListener(database.url, receivers).run())
+        async with asyncio.timeout(10):
+            await ready.wait()
+        try:
+            yield hub
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def running(hub: Hub, *, every_seconds: float = 10) -> AsyncIterator[None]:
+    task = asyncio.create_task(hub.run(every_seconds=every_seconds))
     try:
-        yield hub
+        yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -99,23 +110,21 @@ async def test_a_live_line_comes_by_hint(database: Database, owner: User) -> Non
             assert [event.seq for event in item.events] == [2]
 
 
-async def test_without_hints_everybody_looks_by_themselves(
-    database: Database, owner: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("server.fanout.follow.LOOK_SECONDS", 0.05)
+async def test_without_hints_the_hub_looks_by_itself(database: Database, owner: User) -> None:
     cluster = await add_cluster(database, owner)
     hub = Hub(database)  # nobody tells it anything
-    following = asyncio.create_task(collect(hub, database, cluster))
-    await append(database, cluster, log_lines(10))
-    await end(database, cluster)
-    async with asyncio.timeout(20):
-        assert await following == list(range(1, 14))
+    async with running(hub, every_seconds=0.05):
+        following = asyncio.create_task(collect(hub, database, cluster))
+        await append(database, cluster, log_lines(10))
+        await end(database, cluster)
+        async with asyncio.timeout(20):
+            assert await following == list(range(1, 14))
 
 
 async def test_who_lags_is_told_and_loses_nothing(
     database: Database, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed_module, "RING_EVENTS", 5)
+    monkeypatch.setattr(feed_module, "RING_CHARS", 500)
     cluster = await add_cluster(database, owner)
     async with listening(database) as hub, asyncio.timeout(30):
         slow = follow_cluster(hub, database, cluster.id, after=0)
@@ -162,9 +171,9 @@ async def test_the_owner_hears_of_all_their_clusters(database: Database, owner: 
                 assert isinstance(item, Batch)
                 heard += [
                     (
-                        "second" if str(second.id) in event.text else "first",
+                        "second" if str(second.id) in item.frame else "first",
                         event.seq,
-                        "end" if event.is_last else event.type,
+                        "end" if event.data.get("to") == "deleted" else event.type,
                     )
                     for event in item.events
                 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pyk8s.wire.events import LeaseExtended
+from pyk8s.wire.facts import LeaseExtended
 from server.commands.lease import warn_of_ends
 from server.store import event_log
 from server.store.database import Database, now

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from pyk8s.wire.cluster import Phase
-from pyk8s.wire.events import LeaseExtended
+from pyk8s.wire.facts import LeaseExtended
 from server.controllers import reaper
 from server.store import event_log
 from server.store.database import now as database_now

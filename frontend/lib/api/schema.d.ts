@@ -943,7 +943,7 @@ export interface components {
          */
         EventPage: {
             /** Items */
-            items: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["QueuedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
+            items: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["QueuedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LogExpiredEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
             /** Next After */
             next_after: number;
             /**
@@ -968,7 +968,7 @@ export interface components {
             /** Topic */
             topic: string;
             /** Events */
-            events: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["QueuedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
+            events: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["QueuedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LogExpiredEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
         };
         /**
          * EvidenceLine
@@ -1244,6 +1244,44 @@ export interface components {
              */
             type: "lease_extended";
             data: components["schemas"]["LeaseExtended"];
+        };
+        /**
+         * LogExpired
+         * @description Stands for the lines `from` to `to`, which were given up a set time after the end.
+         *
+         *     Its `seq` is `to`: the only event that closes a gap of numbers.
+         */
+        LogExpired: {
+            /** From */
+            from: number;
+            /** To */
+            to: number;
+        };
+        /**
+         * LogExpiredEvent
+         * @description See `LogExpired`.
+         */
+        LogExpiredEvent: {
+            /** Seq */
+            seq: number;
+            /**
+             * Version
+             * @default 1
+             */
+            version: number;
+            /** At */
+            at: string;
+            /**
+             * Cluster Id
+             * @default null
+             */
+            cluster_id: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "log_expired";
+            data: components["schemas"]["LogExpired"];
         };
         /**
          * LogLine

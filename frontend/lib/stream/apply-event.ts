@@ -35,6 +35,7 @@ function changesOf(cluster: Cluster, event: Exclude<ClusterEvent, { type: "creat
       return { failure: null, progress: null, queue: null };
     case "log_line":
     case "log_truncated":
+    case "log_expired":
     case "lease_expiring":
     case "credential_issued":
     case "credential_revoked":

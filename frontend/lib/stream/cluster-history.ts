@@ -77,12 +77,17 @@ export class ClusterHistory {
   append(events: readonly ClusterEvent[]): boolean {
     for (const event of events) {
       if (event.seq <= this.lastSeq) continue;
-      if (event.seq !== this.lastSeq + 1) return false;
+      if (event.seq !== this.lastSeq + 1 && !this.isClosedBy(event)) return false;
       this.lastSeq = event.seq;
       this.take(event);
     }
     this.changed();
     return true;
+  }
+
+  /** One event stands for all the lines that the server has given up. */
+  private isClosedBy(event: ClusterEvent): boolean {
+    return event.type === "log_expired" && event.data.from <= this.lastSeq + 1;
   }
 
   markCaughtUp(): void {

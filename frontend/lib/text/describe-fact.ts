@@ -21,6 +21,8 @@ export function describeFact(fact: Fact): string {
       return `${STEPS[fact.data.step].title} ${fact.data.outcome === "succeeded" ? "took" : "failed after"} ${fine(fact.data.duration_seconds)}`;
     case "log_truncated":
       return `The log reached its cap of ${Math.round(fact.data.cap_bytes / 1024 / 1024)} MiB; later lines are not kept`;
+    case "log_expired":
+      return `The lines ${fact.data.from} to ${fact.data.to} of the log are no longer kept`;
     case "lease_extended":
       return `Lives until ${when(fact.data.expires_at)}`;
     case "lease_expiring":

@@ -17,7 +17,8 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from pyk8s.wire.cluster import Cluster, Phase
-from pyk8s.wire.events import ClusterEvent, LogLineEvent, PhaseChanged
+from pyk8s.wire.events import ClusterEvent, LogLineEvent
+from pyk8s.wire.facts import PhaseChanged
 from server.commands import lifetime
 from server.drivers.base import Driver
 from server.drivers.simulated import SimulatedDriver
@@ -25,7 +26,7 @@ from server.provisioner import launch
 from server.provisioner.provisioner import Provisioner
 from server.provisioner.workshop import Deadlines
 from server.secrets import Sealer
-from server.store import clusters, event_log, jobs
+from server.store import clusters, event_log, event_reads, jobs
 from server.store.database import Database
 
 SPEED = 40.0
@@ -129,7 +130,7 @@ class Lab:
 
     async def events(self, cluster_id: UUID) -> list[ClusterEvent]:
         async with self.database.reading() as session:
-            return await event_log.read(session, cluster_id, after=0, limit=1_000_000)
+            return await event_reads.read(session, cluster_id, after=0, limit=1_000_000)
 
     async def lines(self, cluster_id: UUID) -> list[str]:
         events = await self.events(cluster_id)

@@ -15,13 +15,8 @@ import uuid_utils.compat as uuids
 from sqlalchemy import text
 
 from pyk8s.wire.cluster import Cluster, Phase, Step
-from pyk8s.wire.events import (
-    AttemptStarted,
-    AttemptStartedEvent,
-    PhaseChanged,
-    StepFinishedEvent,
-    StepStartedEvent,
-)
+from pyk8s.wire.events import AttemptStartedEvent, StepFinishedEvent, StepStartedEvent
+from pyk8s.wire.facts import AttemptStarted, PhaseChanged
 from server.drivers.kind_output import plan
 from server.errors import Unavailable
 from server.provisioner import launch

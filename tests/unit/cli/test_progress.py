@@ -7,7 +7,8 @@ from rich.console import Console
 
 from pyk8s.cli.progress import Progress
 from pyk8s.cli.session import Session
-from pyk8s.wire.events import Queued, QueuedEvent
+from pyk8s.wire.events import QueuedEvent
+from pyk8s.wire.facts import Queued
 from tests.factories import BEGIN, make_snapshot
 
 

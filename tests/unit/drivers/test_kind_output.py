@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyk8s.wire.cluster import Step
-from pyk8s.wire.events import LogLine, StepFinished, StepStarted
+from pyk8s.wire.facts import LogLine, StepFinished, StepStarted
 from server.drivers.explain import explain
 from server.drivers.kind_output import StepTracker, plan
 from server.provisioner.batch import Batch, Reading
 from server.provisioner.runner import Spool, Stream
 from server.provisioner.spool import records_of
+from server.store.log_chunks import Lines
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "kind"
 TRANSCRIPTS = sorted(path for path in GOLDEN.iterdir() if path.suffix != ".json")
@@ -45,12 +46,17 @@ def read(chunks: Iterable[bytes], *, one_by_one: bool = False) -> list[Any]:
     for chunk in chunks:
         stream.feed(chunk, kept)
     stream.end(kept)
-    facts = []
+    facts: list[Any] = []
     reading = Reading(STEPS, {}, log_cap_bytes=10**9)
     for record in records_of(kept.data, 0):
         batch = Batch(0)
         reading.add(batch, record)
-        facts += [draft.data for draft in batch.drafts]
+        for draft in batch.drafts:
+            if isinstance(draft, Lines):
+                documents = (json.loads("{" + tail) for tail in draft.tails)
+                facts += [LogLine.model_validate(each["data"]) for each in documents]
+            else:
+                facts.append(draft.data)
         assert batch.offset == record.end
         if one_by_one:
             state = json.loads(json.dumps(reading.state()))
