@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from server.api.sockets import SocketCount
 from server.api.state import Documents, State
 from server.commands.throttle import Throttle
 from server.config import REPOSITORY, Settings
-from server.controllers import reaper
+from server.controllers import reaper, retention
 from server.drivers.base import Driver, DriverError
 from server.drivers.kind import KindDriver, KindOptions
 from server.drivers.simulated import SimulatedDriver
@@ -85,6 +86,10 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         if settings.plays("controllers"):
             tick = partial(anyio.sleep, reaper.TICK_SECONDS)
             tasks.start_soon(partial(reaper.run, database, tick=tick))
+            if settings.log_retention_days:
+                older_than = timedelta(days=settings.log_retention_days)
+                tick = partial(anyio.sleep, retention.TICK_SECONDS)
+                tasks.start_soon(partial(retention.run, database, older_than=older_than, tick=tick))
         yield State(
             settings=settings,
             database=database,

@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     log_cap_bytes: int = Field(
         8 * 1024 * 1024, ge=4096, description="How much log of one attempt is kept, in bytes."
     )
+    log_retention_days: int = Field(
+        30,
+        ge=0,
+        description="How many days the log and the evidence of a deleted cluster are kept. What "
+        "happened to it is kept for ever. `0`: the log too.",
+    )
     signup: Literal["auto", "open", "closed"] = Field(
         "auto",
         description="Whether people may register. `auto`: yes on a loopback address, else only "

@@ -143,12 +143,11 @@ async def _text(state: State, cluster: Cluster) -> AsyncIterator[str]:
                 cluster.id,
                 after=cursor,
                 limit=PAGE,
-                types=("log_line", "log_truncated"),
             )
         if not found:
             return
         cursor = found[-1].seq
-        yield "".join(_line(event.type, event.data) for event in found)
+        yield "".join(map(_text_of, found))
 
 
 async def _follow_text(state: State, cluster: Cluster) -> AsyncIterator[str]:
@@ -162,12 +161,14 @@ async def _follow_text(state: State, cluster: Cluster) -> AsyncIterator[str]:
 
 
 def _text_of(event: StoredEvent) -> str:
-    if event.type not in {"log_line", "log_truncated"}:
-        return ""
-    return _line(event.type, event.data)
-
-
-def _line(event_type: str, data: dict[str, object]) -> str:
-    if event_type == "log_truncated":
-        return f"[the log is cut here: {data['cap_bytes']} bytes are kept]\n"
-    return f"{data['text']}" if data.get("cont") else f"{data['text']}\n"
+    match event.type:
+        case "log_line":
+            data = event.data
+            return f"{data['text']}" if data["cont"] else f"{data['text']}\n"
+        case "log_truncated":
+            return f"[the log is cut here: {event.data['cap_bytes']} bytes are kept]\n"
+        case "log_expired":
+            data = event.data
+            return f"[events {data['from']} to {data['to']}: the lines are no longer kept]\n"
+        case _:
+            return ""

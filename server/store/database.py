@@ -1,5 +1,6 @@
 """The engine and the two kinds of session: one that reads, one that also writes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -18,8 +19,9 @@ ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
 
 CONNECT_SECONDS = 5.0
-COMMAND_SECONDS = 15.0
-POOL_WAIT_SECONDS = 5.0
+COMMAND_SECONDS = 10.0
+ACQUIRE_SECONDS = 5.0
+"""Until a connection has shown that it is alive, a new one included: after that it is a 503."""
 SERVER_SETTINGS = {
     "statement_timeout": "15000",
     "lock_timeout": "10000",
@@ -52,7 +54,7 @@ class Database:
             driver_url(url),
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=POOL_WAIT_SECONDS,
+            pool_timeout=ACQUIRE_SECONDS,
             pool_pre_ping=True,
             connect_args={
                 "timeout": CONNECT_SECONDS,
@@ -76,6 +78,7 @@ class Database:
             Unavailable: PostgreSQL does not answer.
         """
         async with self._answering(), self._sessions() as session, session.begin():
+            await self._connect(session)
             yield cast("WriteSession", session)
 
     @asynccontextmanager
@@ -86,7 +89,16 @@ class Database:
             Unavailable: PostgreSQL does not answer.
         """
         async with self._answering(), self._sessions() as session:
+            await self._connect(session)
             yield cast("ReadSession", session)
+
+    async def _connect(self, session: AsyncSession) -> None:
+        """Wait for a place in the pool, a sign of life, perhaps a new connection; not for long.
+
+        A connection into a black hole would else hold whoever asks for many times as long.
+        """
+        async with asyncio.timeout(ACQUIRE_SECONDS):
+            await session.connection()
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:

@@ -6,16 +6,18 @@ chunks a line takes 50 bytes and is read at more than a million a second.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal
 from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from server.store.database import WriteSession, raw_connection
 from server.store.event_tables import LogChunkRow
 from server.store.runs import RUN_CHARS, RUN_EVENTS, SEPARATOR, seq_of
+from server.store.tables import ClusterRow, EvidenceRow
 
 COLUMNS: Final = ("cluster_id", "last_seq", "first_seq", "lines", "events")
 PACKABLE_CHUNKS: Final = 20_000
@@ -99,3 +101,32 @@ async def pack(session: WriteSession, cluster_id: UUID) -> None:
             for first, last, size, text in cut([seq_of(text) for text in texts], texts)
         ],
     )
+
+
+async def give_up(session: WriteSession, *, older_than: timedelta, limit: int) -> int:
+    """Remove lines and evidence of clusters that were deleted so long ago; tell of how many.
+
+    Their facts stay. At most `limit` clusters are taken.
+    """
+    over = (
+        select(ClusterRow.id)
+        .where(ClusterRow.deleted_at < func.now() - older_than, ClusterRow.log_removed_at.is_(None))
+        .order_by(ClusterRow.deleted_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = await session.scalars(
+        update(ClusterRow)
+        .where(ClusterRow.id.in_(over))
+        .values(log_removed_at=func.now())
+        .returning(ClusterRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    cluster_ids = list(taken)
+    for table in (LogChunkRow, EvidenceRow):
+        await session.execute(
+            delete(table)
+            .where(table.cluster_id.in_(cluster_ids))
+            .execution_options(synchronize_session=False)
+        )
+    return len(cluster_ids)
