@@ -11,6 +11,8 @@ import anyio
 import uvicorn
 from starlette.applications import Starlette
 
+from server.api.guarded import GuardedHttp, GuardedWebSocket
+from server.api.protocol import MAX_FRAME_BYTES
 from server.api.state import State
 from server.app import create_app, running
 from server.config import Settings, load
@@ -24,11 +26,26 @@ SEND_BUFFER_BYTES = 64 * 1024
 UNACKNOWLEDGED_MS = 15_000
 """A peer that acknowledges nothing for so long is dropped; WebSocket pings alone never drop it."""
 
+SILENT_SECONDS = 60
+PROBE_SECONDS = 10
+PROBES = 3
+"""A peer that is asked nothing is probed: a reader of a log that has nothing new gets nothing, and
+a machine that was switched off tells nobody."""
+
 GRACE_SECONDS = 8
+GOODBYE_SECONDS = 2.0
+"""Streams may take so long to say their last words before their connections are closed."""
+
 IDLE_SECONDS = 75
 """A connection without requests is kept longer than clients (httpx: 5 s) and proxies (often 60 s)
 keep it: else a request may be on its way into one that is just being closed, and is lost."""
-MAX_FRAME_BYTES = 64 * 1024
+
+TCP_OPTIONS = {
+    "TCP_USER_TIMEOUT": UNACKNOWLEDGED_MS,
+    "TCP_KEEPIDLE": SILENT_SECONDS,
+    "TCP_KEEPINTVL": PROBE_SECONDS,
+    "TCP_KEEPCNT": PROBES,
+}
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -41,8 +58,11 @@ def listen(settings: Settings) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in TCP_OPTIONS.items():
+        option = getattr(socket, name, None)  # not every system has them all
+        if option is not None:
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
     try:
         listener.bind((settings.host, settings.port))
         listener.listen(BACKLOG)
@@ -80,9 +100,12 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say goaway, then stop as uvicorn does."""
+        """Take nobody new, let each stream say its last words, then stop as uvicorn does."""
+        for server in self.servers:
+            server.close()
         self._state["stopping"].set()
-        await anyio.sleep(0.1)  # lets each stream send its last frame
+        with anyio.move_on_after(GOODBYE_SECONDS):
+            await self._state["sockets"].emptied()
         await super().shutdown(sockets)
 
 
@@ -90,8 +113,8 @@ def configuration(app: Starlette) -> uvicorn.Config:
     """Say how uvicorn serves: limits, pings, and no log of its own for each request."""
     return uvicorn.Config(
         app,
-        http="httptools",
-        ws="websockets-sansio",
+        http=GuardedHttp,
+        ws=GuardedWebSocket,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
         ws_ping_interval=20,

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect
 
 from pyk8s.wire.service import Check
 from server.api import openapi, problems, routes, ui
@@ -97,7 +98,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             passwords=Passwords(),
             throttle=Throttle(time.monotonic),
             sealer=sealer,
-            sockets=SocketCount(),
+            sockets=SocketCount(settings.streams_per_user),
             documents=Documents(openapi=openapi.encoded()),
             stopping=anyio.Event(),
         )
@@ -243,6 +244,7 @@ def create_app(state: State) -> Starlette:
         middleware=[Middleware(SecurityHeaders, request_id=lambda: str(uuids.uuid7()))],
         exception_handlers={
             LabError: problems.on_lab_error,
+            ClientDisconnect: problems.on_gone,
             HTTPException: problems.on_http_exception,
             Exception: problems.on_defect,
         },

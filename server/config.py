@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     max_clusters_per_user: int = Field(
         5, ge=1, le=10_000, description="Clusters that one user may have at once."
     )
+    streams_per_user: int = Field(
+        20,
+        ge=1,
+        le=100_000,
+        description="Streams (WebSockets, SSE, followed logs) that one user may have open at this "
+        "server at once.",
+    )
     max_ttl_seconds: int = Field(
         24 * 3600, ge=60, le=7 * 24 * 3600, description="The longest life of a cluster, in seconds."
     )

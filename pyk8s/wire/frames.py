@@ -42,9 +42,10 @@ ClientFrame = Annotated[Subscribe | Unsubscribe | Ping, Field(discriminator="typ
 
 
 class StreamLimits(Answer):
-    """What the server allows on one connection."""
+    """What the server allows on one connection; `max_streams`: how many open ones of a user."""
 
     max_frame_bytes: int
+    max_streams: int
     max_subscriptions: int
     max_frames_per_minute: int
 

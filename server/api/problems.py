@@ -1,12 +1,13 @@
 """Every error leaves as application/problem+json (RFC 9457)."""
 
 import math
+from contextlib import suppress
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pyk8s.wire.service import Problem
 from server.errors import Internal, LabError, MethodNotAllowed, NotFound
@@ -15,6 +16,7 @@ from server.telemetry import get_logger
 MEDIA_TYPE = "application/problem+json"
 SERVER_ERROR = 500
 UNAUTHORIZED = 401
+CLIENT_CLOSED = 499  # as nginx calls it
 log = get_logger(__name__)
 
 
@@ -53,7 +55,8 @@ async def on_lab_error(connection: HTTPConnection[Any], error: Exception) -> Any
 
 async def _deliver(connection: HTTPConnection[Any], response: Response) -> Response | None:
     if isinstance(connection, WebSocket):
-        await connection.send_denial_response(response)
+        with suppress(WebSocketDisconnect):  # nobody waits for the answer
+            await connection.send_denial_response(response)
         return None
     return response
 
@@ -74,6 +77,11 @@ async def on_http_exception(connection: HTTPConnection[Any], error: Exception) -
         return response
     refusal = NotFound(f"there is nothing at {path}", fix="the API is described at /docs")
     return await _deliver(connection, response_of(refusal))
+
+
+async def on_gone(_: Request[Any], __: Exception) -> Response:
+    """Answer a request whose sender left in the middle of its body; nobody hears it."""
+    return Response(status_code=CLIENT_CLOSED)
 
 
 async def on_defect(request: Request[Any], error: Exception) -> Response:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from pyk8s.wire.frames import StreamLimits
+from server.config import Settings
 
-LIMITS: Final = StreamLimits(
-    max_frame_bytes=64 * 1024, max_subscriptions=64, max_frames_per_minute=240
-)
+MAX_FRAME_BYTES: Final = 64 * 1024
+MAX_SUBSCRIPTIONS: Final = 64
+MAX_FRAMES_PER_MINUTE: Final = 240
 HEARTBEAT_SECONDS: Final = 10.0
 """A topic with nothing new gets a `bookmark` this often."""
 
@@ -24,6 +25,16 @@ CLOSE_CODES: Final[Mapping[str, int]] = {
     "unknown_position": 4510,
 }
 """4000 to 4499: reconnect with the cursor. 4500 to 4999: stop, something must change first."""
+
+
+def limits_of(settings: Settings) -> StreamLimits:
+    """Tell a client what it may do here."""
+    return StreamLimits(
+        max_frame_bytes=MAX_FRAME_BYTES,
+        max_streams=settings.streams_per_user,
+        max_subscriptions=MAX_SUBSCRIPTIONS,
+        max_frames_per_minute=MAX_FRAMES_PER_MINUTE,
+    )
 
 
 class Closed(Exception):

@@ -1,7 +1,8 @@
 """The WebSocket /api/v1/stream: subscribe, snapshot or replay, live, end."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -31,10 +32,20 @@ from pyk8s.wire.frames import (
     Unsubscribe,
 )
 from server import __version__
+from server.api.audience import LAST_SECONDS, SEND_SECONDS, Clock, credential_ended, patiently
 from server.api.auth import authenticate
-from server.api.protocol import CLOSE_CODES, GOAWAY_RETRY_MS, HEARTBEAT_SECONDS, LIMITS, Closed
+from server.api.protocol import (
+    CLOSE_CODES,
+    GOAWAY_RETRY_MS,
+    HEARTBEAT_SECONDS,
+    MAX_FRAMES_PER_MINUTE,
+    MAX_SUBSCRIPTIONS,
+    Closed,
+    limits_of,
+)
+from server.api.sockets import hang_up
 from server.api.state import State
-from server.errors import LabError, Unavailable, ValidationFailed
+from server.errors import Unavailable, ValidationFailed
 from server.fanout.follow import (
     Batch,
     CaughtUp,
@@ -44,11 +55,9 @@ from server.fanout.follow import (
     follow_cluster,
     follow_owner,
 )
-from server.store import accounts, clusters
+from server.store import clusters
 from server.store.accounts import Principal
 
-SEND_SECONDS: Final = 15.0
-RECHECK_SECONDS: Final = 30.0
 MINUTE: Final = 60.0
 CLUSTER_PREFIX: Final = "cluster:"
 
@@ -64,16 +73,17 @@ async def stream(websocket: WebSocket[State]) -> None:
             f"the stream speaks the subprotocol {SUBPROTOCOL}",
             fix=f"offer it: Sec-WebSocket-Protocol: {SUBPROTOCOL}",
         )
-    with websocket.state["sockets"].admit(principal.user.id):
+    with websocket.state["sockets"].admit(principal.user.id), suppress(WebSocketDisconnect):
         await websocket.accept(subprotocol=SUBPROTOCOL)
-        await Connection(websocket, principal).serve()
+        await Connection(websocket, principal, clock=lambda: datetime.now(UTC)).serve()
 
 
 class Connection:
     """One client and its subscriptions, each a task of the connection's group."""
 
-    def __init__(self, websocket: WebSocket[State], principal: Principal) -> None:
+    def __init__(self, websocket: WebSocket[State], principal: Principal, *, clock: Clock) -> None:
         self._websocket = websocket
+        self._clock = clock
         self._state = websocket.state
         self._principal = principal
         self._sending = anyio.Lock()
@@ -104,25 +114,24 @@ class Connection:
             scope.cancel()
 
     async def _close(self, closed: Closed) -> None:
-        if self._websocket.application_state is not WebSocketState.CONNECTED:
-            return
-        with anyio.move_on_after(SEND_SECONDS):
+        with anyio.move_on_after(LAST_SECONDS) as limit, suppress(WebSocketDisconnect):
             if closed.reason != "restart":
                 await self._send(
                     StreamError(topic=closed.topic, code=closed.reason, detail=closed.detail)
                 )
             await self._websocket.close(CLOSE_CODES[closed.reason], closed.reason)
+        if limit.cancelled_caught:
+            hang_up(self._websocket.scope)
 
     async def _read(self, tasks: anyio.abc.TaskGroup) -> None:
-        async with self._state["database"].reading() as session:
-            self._epoch = await clusters.epoch(session)
+        self._epoch = await patiently(self._read_epoch)
         await self._send(
             Hello(
                 protocol=SUBPROTOCOL,
                 server_version=__version__,
                 epoch=self._epoch,
                 heartbeat_seconds=HEARTBEAT_SECONDS,
-                limits=LIMITS,
+                limits=limits_of(self._state["settings"]),
             )
         )
         window, frames = anyio.current_time(), 0
@@ -132,9 +141,13 @@ class Connection:
             if now - window >= MINUTE:
                 window, frames = now, 0
             frames += 1
-            if frames > LIMITS.max_frames_per_minute:
-                raise Closed("too_many", f"more than {LIMITS.max_frames_per_minute} frames/min")
+            if frames > MAX_FRAMES_PER_MINUTE:
+                raise Closed("too_many", f"more than {MAX_FRAMES_PER_MINUTE} frames/min")
             await self._take(message, tasks)
+
+    async def _read_epoch(self) -> UUID:
+        async with self._state["database"].reading() as session:
+            return await clusters.epoch(session)
 
     async def _receive(self) -> str:
         message = await self._websocket.receive()
@@ -169,30 +182,30 @@ class Connection:
                 StreamError(topic=topic, code="already_subscribed", detail="unsubscribe first")
             )
             return
-        if len(self._subscriptions) >= LIMITS.max_subscriptions:
-            raise Closed("too_many", f"more than {LIMITS.max_subscriptions} subscriptions")
+        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            raise Closed("too_many", f"more than {MAX_SUBSCRIPTIONS} subscriptions")
         if frame.epoch is not None and frame.epoch != self._epoch:
             raise Closed("unknown_position", "this is another log than yours", topic=topic)
-        work: Work
-        if topic == "clusters":
-            work = self._follow_owner
-        else:
-            cluster = await self._cluster_of(topic)
-            if frame.after is not None and frame.after > cluster.last_seq:
-                raise Closed(
-                    "unknown_position",
-                    f"you have {frame.after}, the log ends at {cluster.last_seq}",
-                    topic=topic,
-                )
-            if frame.after is None:
-                await self._send(
-                    ClusterSnapshot(topic=topic, seq=cluster.last_seq, cluster=cluster)
-                )
-            after = cluster.last_seq if frame.after is None else frame.after
-            work = partial(self._follow_cluster, topic, cluster.id, after)
+        # Each topic begins in a task of its own: where it has to wait for PostgreSQL, the
+        # connection goes on hearing what the client says.
+        work: Work = self._follow_owner if topic == "clusters" else partial(self._begin, frame)
         scope = anyio.CancelScope()
         self._subscriptions[topic] = scope
         tasks.start_soon(self._within, scope, topic, tasks.cancel_scope, work)
+
+    async def _begin(self, frame: Subscribe) -> None:
+        topic = frame.topic
+        cluster = await patiently(partial(self._cluster_of, topic))
+        if frame.after is not None and frame.after > cluster.last_seq:
+            raise Closed(
+                "unknown_position",
+                f"you have {frame.after}, the log ends at {cluster.last_seq}",
+                topic=topic,
+            )
+        if frame.after is None:
+            await self._send(ClusterSnapshot(topic=topic, seq=cluster.last_seq, cluster=cluster))
+        after = cluster.last_seq if frame.after is None else frame.after
+        await self._follow_cluster(topic, cluster.id, after)
 
     async def _within(
         self, scope: anyio.CancelScope, topic: str, whole: anyio.CancelScope, work: Work
@@ -248,22 +261,8 @@ class Connection:
                         await self._send_text(text)
 
     async def _watch_credential(self, _: anyio.abc.TaskGroup) -> None:
-        principal = self._principal
-        credential_id = principal.session_id or principal.token_id
-        if credential_id is None:
-            raise Closed("unauthenticated", "no session and no token")
-        with self._state["hub"].watch_revocation(credential_id) as ended:
-            while True:
-                with anyio.move_on_after(RECHECK_SECONDS):
-                    await ended.wait()
-                try:
-                    async with self._state["database"].reading() as session:
-                        valid = await accounts.still_valid(session, principal)
-                except LabError:  # PostgreSQL is away: nothing is told meanwhile, ask again
-                    await anyio.sleep(1)
-                    continue
-                if not valid:
-                    raise Closed("unauthenticated", "the session or token has ended")
+        await credential_ended(self._state, self._principal, self._clock)
+        raise Closed("unauthenticated", "the session or token has ended")
 
     async def _watch_stop(self, _: anyio.abc.TaskGroup) -> None:
         await self._state["stopping"].wait()
@@ -274,9 +273,10 @@ class Connection:
         await self._send_text(frame.model_dump_json(by_alias=True, exclude_none=False))
 
     async def _send_text(self, text: str) -> None:
-        try:
-            with anyio.fail_after(SEND_SECONDS):
-                async with self._sending:
-                    await self._websocket.send_text(text)
-        except TimeoutError as error:
-            raise Closed("slow", f"a frame was not taken in {SEND_SECONDS:g} s") from error
+        with anyio.move_on_after(SEND_SECONDS) as limit:
+            async with self._sending:
+                if self._websocket.application_state is not WebSocketState.CONNECTED:
+                    raise WebSocketDisconnect(1006)  # another task found out before this one
+                await self._websocket.send_text(text)
+        if limit.cancelled_caught:
+            raise Closed("slow", f"a frame was not taken in {SEND_SECONDS:g} s")

@@ -1782,11 +1782,13 @@ export interface components {
         };
         /**
          * StreamLimits
-         * @description What the server allows on one connection.
+         * @description What the server allows on one connection; `max_streams`: how many open ones of a user.
          */
         StreamLimits: {
             /** Max Frame Bytes */
             max_frame_bytes: number;
+            /** Max Streams */
+            max_streams: number;
             /** Max Subscriptions */
             max_subscriptions: number;
             /** Max Frames Per Minute */
@@ -3103,6 +3105,7 @@ export interface operations {
     events_log: {
         parameters: {
             query?: {
+                after?: number;
                 follow?: boolean;
             };
             header?: never;
