@@ -1,16 +1,19 @@
 """A cluster's events as JSON pages and as SSE, its log as text; one cursor for all."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from pyk8s.wire.accounts import Scope
 from pyk8s.wire.cluster import Cluster, Phase
+from pyk8s.wire.events import ClusterEvent
 from pyk8s.wire.service import FieldError
+from server.api.audience import LongAnswer
 from server.api.auth import authenticate
 from server.api.clusters import owned
 from server.api.state import State
@@ -25,12 +28,28 @@ from server.fanout.follow import (
     follow_cluster,
 )
 from server.store import event_reads
-from server.store.runs import SEPARATOR, StoredEvent
+from server.store.accounts import Principal
+from server.store.runs import SEPARATOR, StoredEvent, runs_of
 
 MAX_CURSOR = 2**53 - 1  # what JSON and JavaScript carry exactly
 SSE_RETRY_MS = 1000
 PAGE = 1000
+PIECE_CHARS = 32 * 1024
+"""So little at once, that a slow reader can take each piece in the time there is for it."""
+
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+TEXT = "text/plain; charset=utf-8"
+TYPES = frozenset(
+    str(event.model_fields["type"].default) for event in get_args(get_args(ClusterEvent)[0])
+)
+
+
+def _known(types: list[str] | None) -> list[str] | None:
+    unknown = sorted(set(types or ()) - TYPES)
+    if unknown:
+        named = ", ".join(name[:40] for name in unknown[:3])
+        raise ValueError(f"no such type: {named}; there are {', '.join(sorted(TYPES))}")
+    return types
 
 
 class EventsQuery(BaseModel):
@@ -40,14 +59,15 @@ class EventsQuery(BaseModel):
 
     after: int = Field(0, ge=0, le=MAX_CURSOR)
     limit: int = Field(500, ge=1, le=5000)
-    types: Annotated[list[str] | None, BeforeValidator(several)] = None
+    types: Annotated[list[str] | None, BeforeValidator(several), AfterValidator(_known)] = None
 
 
 class LogQuery(BaseModel):
-    """Whether to stay for what comes."""
+    """Which lines, and whether to stay for what comes."""
 
     model_config = ConfigDict(extra="forbid")
 
+    after: int = Field(0, ge=0, le=MAX_CURSOR)
     follow: bool = False
 
 
@@ -58,12 +78,22 @@ async def events(request: Request[State]) -> Response:
     cluster = await owned(request, principal)
     if "text/event-stream" in request.headers.get("accept", ""):
         after = _last_event_id(request, query.after)
-        return StreamingResponse(
-            _sse(request.state, cluster, after, query.types),
-            media_type="text/event-stream",
-            headers=STREAM_HEADERS,
-        )
+        pieces = _sse(request.state, cluster, after, query.types)
+        return _long(request, principal, pieces, "text/event-stream")
     return await _page(request.state, cluster, query)
+
+
+def _long(
+    request: Request[State], principal: Principal, pieces: AsyncGenerator[str, None], media: str
+) -> LongAnswer:
+    return LongAnswer(
+        pieces,
+        state=request.state,
+        principal=principal,
+        clock=lambda: datetime.now(UTC),
+        media_type=media,
+        headers=STREAM_HEADERS,
+    )
 
 
 async def _page(state: State, cluster: Cluster, query: EventsQuery) -> Response:
@@ -99,14 +129,35 @@ def _last_event_id(request: Request[State], after: int) -> int:
 
 async def _sse(
     state: State, cluster: Cluster, after: int, types: list[str] | None
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     yield f"retry: {SSE_RETRY_MS}\n\n"
     following = follow_cluster(state["hub"], state["database"], cluster.id, after=after)
     async with aclosing(following):
         async for item in following:
-            text = _sse_of(item, types)
-            if text:
-                yield text
+            for part in _parts(item):
+                text = _sse_of(part, types) + _passed(part, types)
+                if text:
+                    yield text
+
+
+def _parts(item: Followed) -> Iterator[Followed]:
+    """Cut a large batch into pieces that a slow reader can take one after the other."""
+    if not isinstance(item, Batch):
+        yield item
+        return
+    for run in runs_of(((event.seq, event.text) for event in item.events), chars=PIECE_CHARS):
+        yield Batch(run, "")
+
+
+def _passed(item: Followed, types: list[str] | None) -> str:
+    """Move the reader's id past what its filter left out, else it would all be read again."""
+    match item:
+        case Batch(events=batch) if types is not None and batch[-1].type not in types:
+            return f"id: {batch[-1].seq}\n\n"
+        case CaughtUp(seq=seq):
+            return f"id: {seq}\n\n"
+        case _:
+            return ""
 
 
 def _sse_of(item: Followed, types: list[str] | None) -> str:
@@ -121,8 +172,8 @@ def _sse_of(item: Followed, types: list[str] | None) -> str:
             return f": up to date with {seq}\n\n"
         case Ended(seq=seq):
             return f'id: {seq}\nevent: end\ndata: {{"seq":{seq}}}\n\n'
-        case FellBehind():
-            return ""
+        case FellBehind(first=first, last=last):
+            return f": {first} to {last} follow from the database\n\n"
 
 
 async def log(request: Request[State]) -> Response:
@@ -130,12 +181,13 @@ async def log(request: Request[State]) -> Response:
     principal = await authenticate(request, Scope.CLUSTERS_READ)
     query = read_query(request, LogQuery)
     cluster = await owned(request, principal)
-    lines = _follow_text(request.state, cluster) if query.follow else _text(request.state, cluster)
-    return StreamingResponse(lines, media_type="text/plain; charset=utf-8", headers=STREAM_HEADERS)
+    if query.follow:
+        return _long(request, principal, _follow_text(request.state, cluster, query.after), TEXT)
+    lines = _text(request.state, cluster, query.after)
+    return StreamingResponse(lines, media_type=TEXT, headers=STREAM_HEADERS)
 
 
-async def _text(state: State, cluster: Cluster) -> AsyncIterator[str]:
-    cursor = 0
+async def _text(state: State, cluster: Cluster, cursor: int) -> AsyncIterator[str]:
     while True:
         async with state["database"].reading() as session:
             found = await event_reads.read_stored(
@@ -150,14 +202,15 @@ async def _text(state: State, cluster: Cluster) -> AsyncIterator[str]:
         yield "".join(map(_text_of, found))
 
 
-async def _follow_text(state: State, cluster: Cluster) -> AsyncIterator[str]:
-    following = follow_cluster(state["hub"], state["database"], cluster.id, after=0)
+async def _follow_text(state: State, cluster: Cluster, after: int) -> AsyncGenerator[str, None]:
+    following = follow_cluster(state["hub"], state["database"], cluster.id, after=after)
     async with aclosing(following):
         async for item in following:
-            if isinstance(item, Batch):
-                text = "".join(_text_of(event) for event in item.events)
-                if text:
-                    yield text
+            for part in _parts(item):
+                if isinstance(part, Batch):
+                    text = "".join(_text_of(event) for event in part.events)
+                    if text:
+                        yield text
 
 
 def _text_of(event: StoredEvent) -> str:

@@ -81,11 +81,13 @@ def is_whole(first: int, last: int, count: int) -> bool:
     return last - first + 1 == count
 
 
-def runs_of(events: Iterable[tuple[int, str]], *, end: int | None = None) -> Iterator[Run]:
+def runs_of(
+    events: Iterable[tuple[int, str]], *, end: int | None = None, chars: int = RUN_CHARS
+) -> Iterator[Run]:
     """Make runs of events that follow each other. `end`: the number of the last one there is."""
     first, last, size, lines = 0, 0, 0, list[str]()
     for seq, text in events:
-        if lines and (seq != last + 1 or len(lines) == RUN_EVENTS or size + len(text) > RUN_CHARS):
+        if lines and (seq != last + 1 or len(lines) == RUN_EVENTS or size + len(text) > chars):
             yield Run(first, last, SEPARATOR.join(lines))
             lines, size = [], 0
         if not lines:
