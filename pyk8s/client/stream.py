@@ -24,7 +24,12 @@ from pyk8s.wire.frames import SUBPROTOCOL
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 SHORTEST_SILENCE_SECONDS = 30.0
-"""A connection without any frame for so long, and for three heartbeats, is taken for dead."""
+"""A connection without any frame for so long, and for three heartbeats, is taken for dead.
+
+After half of it the server is asked for a sign of life.
+"""
+
+STILL_THERE = '{"type": "ping", "nonce": "still there?"}'
 
 LARGEST_FRAME_BYTES = 16 * 1024 * 1024
 PATIENCE_SECONDS = 300.0
@@ -138,7 +143,12 @@ async def _frame(socket: ClientConnection, reader: Reader) -> str | bytes:
     silence = max(SHORTEST_SILENCE_SECONDS, 3 * (reader.heartbeat_seconds or 0.0))
     # Not wait_for: before Python 3.12 it forgets a cancellation that comes together with a frame,
     # and whoever pressed Ctrl-C just then would wait for ever.
-    async with asyncio.timeout(silence):
+    try:
+        async with asyncio.timeout(silence / 2):
+            return await socket.recv()
+    except TimeoutError:  # a server whose database is away has nothing to tell, but it answers
+        await socket.send(STILL_THERE)
+    async with asyncio.timeout(silence / 2):
         return await socket.recv()
 
 

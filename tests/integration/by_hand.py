@@ -1,7 +1,6 @@
 """A peer that speaks HTTP and WebSocket by hand, so that it can do it badly."""
 
 import asyncio
-import json
 import os
 import socket
 import struct
@@ -10,6 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+import orjson
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -25,7 +26,7 @@ class Frame:
 
     @property
     def document(self) -> dict[str, Any]:
-        read: dict[str, Any] = json.loads(self.payload)
+        read: dict[str, Any] = orjson.loads(self.payload)
         return read
 
     @property
@@ -91,7 +92,12 @@ class Peer:
         return await self.head()
 
     async def receive(self) -> Frame | None:
-        """Read a frame. None: the connection is over."""
+        """Read a frame, answering pings. None: the connection is over."""
+        while (got := await self._read()) is not None and got.opcode == PING:
+            await self.send(frame(got.payload, PONG))
+        return got
+
+    async def _read(self) -> Frame | None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 first, length = await self.reader.readexactly(2)
