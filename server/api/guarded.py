@@ -27,6 +27,9 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 CLOSE_SECONDS: Final = 5.0
 """So long a peer may take to answer a close, and to take what was sent before it."""
 
+STOP_SECONDS: Final = 1.0
+"""The same when the server stops, after the time that its streams had for their last words."""
+
 SLICE_BYTES: Final = 2048
 """Read in such pieces, a flood of tiny frames waits as bytes and not as objects."""
 
@@ -227,12 +230,12 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
     def shutdown(self) -> None:
         """Close, and do not wait for long."""
         super().shutdown()
-        self._abort_soon()
+        self._abort_soon(STOP_SECONDS)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """See that the connection goes as well when the application is done with it."""
         super().on_task_complete(task)
-        self._abort_soon()
+        self._abort_soon(CLOSE_SECONDS + 1)
 
     def _feed(self) -> None:
         while self._unread and not self.read_paused:
@@ -260,6 +263,11 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         self.conn.fail(code, reason)
         self.handle_parser_exception()
 
-    def _abort_soon(self) -> None:
-        if self._abortion is None:
-            self._abortion = self.loop.call_later(CLOSE_SECONDS + 1, self.transport.abort)
+    def _abort_soon(self, seconds: float) -> None:
+        if self.disconnected:
+            return
+        if self._abortion is not None:
+            if self._abortion.when() <= self.loop.time() + seconds:
+                return
+            self._abortion.cancel()
+        self._abortion = self.loop.call_later(seconds, self.transport.abort)

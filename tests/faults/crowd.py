@@ -109,15 +109,17 @@ class Viewer:
 
 
 @contextlib.asynccontextmanager
-async def viewing(url: str, token: str, cluster_id: str, count: int) -> AsyncIterator[list[Viewer]]:
-    """Let so many viewers follow a cluster from its first event."""
-    viewers = [Viewer() for _ in range(count)]
+async def viewing(
+    url: str, token: str, cluster_id: str, count: int, *, after: int = 0
+) -> AsyncIterator[list[Viewer]]:
+    """Let so many viewers follow a cluster after an event."""
+    viewers = [Viewer(after) for _ in range(count)]
     async with contextlib.AsyncExitStack() as stack:
         tasks = []
         for viewer in viewers:
             opened = await stack.enter_async_context(peer(url))
             assert "101" in await opened.upgrade(url, token)
-            await opened.send(subscription(cluster_id))
+            await opened.send(subscription(cluster_id, after))
             tasks.append(asyncio.create_task(viewer.watch(opened)))
         try:
             yield viewers
@@ -135,9 +137,9 @@ def quantile_of(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def subscription(cluster_id: str) -> bytes:
-    """Ask for everything."""
-    wish = {"type": "subscribe", "topic": f"cluster:{cluster_id}", "after": 0}
+def subscription(cluster_id: str, after: int = 0) -> bytes:
+    """Ask for everything after an event."""
+    wish = {"type": "subscribe", "topic": f"cluster:{cluster_id}", "after": after}
     return frame(json.dumps(wish))
 
 

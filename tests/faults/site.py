@@ -52,6 +52,11 @@ class ServerProcess:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
+    async def ended(self) -> int:
+        """Wait until it has ended by itself; give its status."""
+        assert self._process is not None
+        return await self._process.wait()
+
     async def kill(self) -> None:
         """End it with KILL, and nothing else."""
         if self._process is not None:
