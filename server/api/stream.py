@@ -259,6 +259,8 @@ class Connection:
                         )
                     case Batch(frame=text):
                         await self._send_text(text)
+                    case CaughtUp(seq=seq):
+                        await self._send(Bookmark(topic="clusters", seq=seq))
 
     async def _watch_credential(self, _: anyio.abc.TaskGroup) -> None:
         await credential_ended(self._state, self._principal, self._clock)
