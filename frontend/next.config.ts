@@ -21,7 +21,7 @@ const standalone: NextConfig = {
     Promise.resolve({
       // Every cluster has the same page: it reads the id from the address bar.
       beforeFiles: [{ source: "/clusters/:id", destination: "/clusters/_" }],
-      afterFiles: ["/api/:path*", "/openapi.json", "/docs", "/docs/:path*", "/healthz", "/readyz"].map(
+      afterFiles: ["/api/:path*", "/openapi.json", "/asyncapi.json", "/docs", "/docs/:path*", "/healthz", "/readyz"].map(
         (source) => ({ source, destination: `${backend}${source}` }),
       ),
       fallback: [],
@@ -29,7 +29,7 @@ const standalone: NextConfig = {
   headers: () =>
     Promise.resolve([
       {
-        source: "/((?!api/|docs|openapi.json|healthz|readyz).*)",
+        source: "/((?!api/|docs|openapi.json|asyncapi.json|healthz|readyz).*)",
         headers: [
           { key: "Content-Security-Policy", value: contentSecurityPolicy() },
           { key: "X-Content-Type-Options", value: "nosniff" },

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Usage: scripts/generate.sh [--check]
 #
-# Writes every generated file: frontend/openapi.json, the page's types, the generated parts of
-# docs/reference and docs/howto/troubleshoot.md, the golden files of the reducer. --check changes
+# Writes every generated file: frontend/openapi.json, the page's types, docs/reference/asyncapi.json,
+# the generated parts of docs/reference and docs/howto/troubleshoot.md, the golden files of the reducer. --check changes
 # nothing and fails where one is not up to date.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
@@ -29,6 +29,8 @@ done
 "$venv/bin/python" -m server.api.openapi > "$kept/openapi.json"
 mv "$kept/openapi.json" frontend/openapi.json
 (cd frontend && npm run --silent generate > /dev/null)
+"$venv/bin/python" -m server.api.asyncapi > "$kept/asyncapi.json"
+mv "$kept/asyncapi.json" docs/reference/asyncapi.json
 "$venv/bin/python" -m scripts.generate_docs
 "$venv/bin/python" -m tests.golden.make_reducer > /dev/null
 "$venv/bin/python" -m pyk8s.cli.reference > /dev/null

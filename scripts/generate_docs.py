@@ -18,6 +18,8 @@ from pydantic.fields import FieldInfo
 
 from pyk8s.wire import facts, frames
 from pyk8s.wire.base import Answer, Ask
+from server.api import asyncapi
+from server.api.protocol import CLOSINGS
 from server.api.routes import ENDPOINTS, EVERYWHERE
 from server.config import REPOSITORY, Settings
 from server.errors import LabError
@@ -187,6 +189,31 @@ def fields_of(model: type[BaseModel]) -> str:
     return ", ".join(named) or "-"
 
 
+def close_codes() -> str:
+    """List the codes with which the server closes a stream."""
+    rows = [[str(each.code), each.meaning, each.then] for each in CLOSINGS.values()]
+    return table(["code", "meaning", "what a client does"], rows)
+
+
+LIMIT_MEANINGS = {
+    "max_frame_bytes": "bytes of one frame of a client; a larger one closes with 1009",
+    "max_subscriptions": "topics at the same time on one connection; else 4429",
+    "max_frames_per_minute": "frames of a client within a minute; else 4429",
+    "max_connections_per_user": "connections at the same time; else HTTP 429 with `Retry-After`",
+    "heartbeat_seconds": "between two `bookmark` of a cluster's topic with nothing new",
+    "ping_seconds": "between two pings of the WebSocket, which libraries answer by themselves",
+    "pong_seconds": "for the answer to such a ping; else the connection is closed",
+    "goaway_retry_after_ms": "to wait before a reconnect after `goaway`",
+}
+
+
+def limits() -> str:
+    """List the numbers of the stream."""
+    found = asyncapi.limits()
+    rows = [[f"`{name}`", f"{found[name]:g}", text] for name, text in LIMIT_MEANINGS.items()]
+    return table(["limit", "value", "meaning"], rows)
+
+
 def lifecycle() -> str:
     """Draw the state machine."""
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> pending"]
@@ -205,6 +232,8 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "events": ("protocol.md", event_types),
     "client frames": ("protocol.md", frame_types(Ask)),
     "server frames": ("protocol.md", frame_types(Answer)),
+    "close codes": ("protocol.md", close_codes),
+    "limits": ("protocol.md", limits),
     "lifecycle": ("lifecycle.md", lifecycle),
 }
 

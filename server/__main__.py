@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from server.api.guarded import GuardedHttp, GuardedWebSocket
-from server.api.protocol import MAX_FRAME_BYTES
+from server.api.protocol import MAX_FRAME_BYTES, PING_SECONDS, PONG_SECONDS
 from server.api.state import State
 from server.app import create_app, running
 from server.config import Settings, load
@@ -117,8 +117,8 @@ def configuration(app: Starlette) -> uvicorn.Config:
         ws=GuardedWebSocket,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
-        ws_ping_interval=20,
-        ws_ping_timeout=10,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PONG_SECONDS,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         access_log=False,

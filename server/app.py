@@ -18,10 +18,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 
 from pyk8s.wire.service import Check
-from server.api import openapi, problems, routes, ui
+from server.api import descriptions, problems, routes, ui
 from server.api.security import SecurityHeaders
 from server.api.sockets import SocketCount
-from server.api.state import Documents, State
+from server.api.state import State
 from server.commands.throttle import Throttle
 from server.config import REPOSITORY, Settings
 from server.controllers import reaper, retention
@@ -99,7 +99,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             throttle=Throttle(time.monotonic),
             sealer=sealer,
             sockets=SocketCount(settings.streams_per_user),
-            documents=Documents(openapi=openapi.encoded()),
+            documents=descriptions.write(),
             stopping=anyio.Event(),
         )
         tasks.cancel_scope.cancel()

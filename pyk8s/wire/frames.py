@@ -115,7 +115,7 @@ class End(Answer):
 
 
 class StreamError(Answer):
-    """A frame of the client was refused; the connection goes on."""
+    """Something was refused. Unless `code` is `already_subscribed`, a close with a code follows."""
 
     type: Literal["error"] = "error"
     topic: str | None = None

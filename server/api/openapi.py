@@ -40,8 +40,9 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
 DESCRIPTION: Final = (
     "Real, private, temporary Kubernetes clusters. Sign in (the cookie is set by the answer), or "
     "send `Authorization: Bearer pyk8s_...`. Errors are RFC 9457 problems with a stable `code` "
-    "and a `fix`. The WebSocket `" + STREAM + "` is described in docs/reference/protocol.md; its "
-    "frames are the schemas `ClientFrame` and `ServerFrame`."
+    "and a `fix`. The WebSocket `" + STREAM + "` has [a page of its own](/docs/stream), made from "
+    "the AsyncAPI document [/asyncapi.json](/asyncapi.json); its frames are the schemas "
+    "`ClientFrame` and `ServerFrame`."
 )
 
 
@@ -210,10 +211,5 @@ def _meaning(status: int) -> str:
     }[status]
 
 
-def encoded() -> bytes:
-    """Write the description as JSON, the same bytes for the same code."""
-    return orjson.dumps(document(), option=orjson.OPT_INDENT_2)
-
-
 if __name__ == "__main__":
-    sys.stdout.write(encoded().decode() + "\n")
+    sys.stdout.write(orjson.dumps(document(), option=orjson.OPT_INDENT_2).decode() + "\n")

@@ -1,6 +1,7 @@
 """What the stream promises in numbers: limits, heartbeat, close codes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from pyk8s.wire.frames import StreamLimits
@@ -12,19 +13,53 @@ MAX_FRAMES_PER_MINUTE: Final = 240
 HEARTBEAT_SECONDS: Final = 10.0
 """A topic with nothing new gets a `bookmark` this often."""
 
+PING_SECONDS: Final = 20
+"""Between two pings of the WebSocket (RFC 6455, 5.5.2), which every library answers by itself."""
+
+PONG_SECONDS: Final = 10
+"""A ping without an answer for so long closes the connection."""
+
 GOAWAY_RETRY_MS: Final = 500
 
-CLOSE_CODES: Final[Mapping[str, int]] = {
-    "restart": 1012,
-    "slow": 4408,
-    "too_many": 4429,
-    "malformed": 4500,
-    "unauthenticated": 4501,
-    "forbidden": 4503,
-    "no_such_topic": 4504,
-    "unknown_position": 4510,
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A close code: what it means, and what a client does then."""
+
+    code: int
+    meaning: str
+    then: str
+
+
+CLOSINGS: Final[Mapping[str, Closing]] = {
+    "restart": Closing(
+        1012, "the server restarts", "reconnect after `retry_after_ms` of `goaway`, with the cursor"
+    ),
+    "slow": Closing(4408, "too slow", "reconnect with the cursor"),
+    "too_many": Closing(
+        4429, "too many subscriptions or frames", "reconnect with the cursor, later, and ask less"
+    ),
+    "malformed": Closing(
+        4500, "a frame that cannot be understood", "stop: the client has a defect"
+    ),
+    "unauthenticated": Closing(
+        4501, "not signed in, or no longer", "stop: sign in, then connect with the cursor"
+    ),
+    "forbidden": Closing(4503, "not allowed", "stop"),
+    "no_such_topic": Closing(
+        4504, "no such topic", "stop: the cluster does not exist, or is somebody else's"
+    ),
+    "unknown_position": Closing(
+        4510,
+        "the epoch or the position is not known",
+        "stop: forget the cursor, subscribe without `after`, and begin with the snapshot",
+    ),
 }
 """4000 to 4499: reconnect with the cursor. 4500 to 4999: stop, something must change first."""
+
+CLOSE_CODES: Final[Mapping[str, int]] = {
+    reason: closing.code for reason, closing in CLOSINGS.items()
+}
 
 
 def limits_of(settings: Settings) -> StreamLimits:

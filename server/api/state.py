@@ -20,6 +20,8 @@ class Documents:
     """What is written once when the server starts."""
 
     openapi: bytes
+    asyncapi: bytes
+    stream_page: bytes
 
 
 class State(TypedDict):

@@ -241,7 +241,14 @@ async def test_kubeconfig_before_ready(ann: Caller) -> None:
 
 
 async def test_every_answer_has_the_headers(ann: Caller, browser: httpx.AsyncClient) -> None:
-    for path in ("/healthz", "/api/v1/server", "/api/v1/nothing", "/docs", "/openapi.json"):
+    for path in (
+        "/healthz",
+        "/api/v1/server",
+        "/api/v1/nothing",
+        "/docs",
+        "/docs/stream",
+        "/openapi.json",
+    ):
         headers = (await browser.get(path)).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"

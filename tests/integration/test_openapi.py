@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from server.api import openapi
+from server.api import descriptions
 from server.api.routes import ENDPOINTS
 from tests.integration.conftest import Caller
 
@@ -15,7 +15,7 @@ from tests.integration.conftest import Caller
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     """The description as it is served."""
-    parsed: dict[str, Any] = orjson.loads(openapi.encoded())
+    parsed: dict[str, Any] = orjson.loads(descriptions.write().openapi)
     return parsed
 
 

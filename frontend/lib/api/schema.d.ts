@@ -1761,7 +1761,7 @@ export interface components {
         };
         /**
          * StreamError
-         * @description A frame of the client was refused; the connection goes on.
+         * @description Something was refused. Unless `code` is `already_subscribed`, a close with a code follows.
          */
         StreamError: {
             /**

@@ -1,0 +1,165 @@
+"""The description of the stream is valid AsyncAPI, whole, and its examples keep to it."""
+
+import copy
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import orjson
+import pytest
+from jsonschema import Draft7Validator
+
+from pyk8s.wire import facts, frames
+from server.api import descriptions, openapi
+from server.api.protocol import CLOSE_CODES, LIMITS
+from tests.asyncapi.check import is_json_pointer_of, payload_validator
+
+OFFICIAL = Path(__file__).parents[1] / "asyncapi" / "asyncapi-3.0.0.json"
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def document() -> Json:
+    """The description as it is served."""
+    parsed: Json = orjson.loads(descriptions.write().asyncapi)
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def official() -> Draft7Validator:
+    return Draft7Validator(json.loads(OFFICIAL.read_text(encoding="utf-8")))
+
+
+def test_it_is_valid(document: Json, official: Draft7Validator) -> None:
+    official.validate(document)
+
+
+def _drop_action(it: Json) -> None:
+    del it["operations"]["subscribe"]["action"]
+
+
+def _wrong_direction(it: Json) -> None:
+    it["operations"]["tell"]["action"] = "publish"
+
+
+def _object_as_discriminator(it: Json) -> None:
+    it["components"]["schemas"]["Events"]["discriminator"] = {"propertyName": "type"}
+
+
+def _unknown_field(it: Json) -> None:
+    it["channels"]["stream"]["topics"] = {}
+
+
+def _example_without_content(it: Json) -> None:
+    it["components"]["messages"]["Hello"]["examples"] = [{"name": "empty"}]
+
+
+def _old_version(it: Json) -> None:
+    it["asyncapi"] = "2.6.0"
+
+
+BREAKAGES = [
+    _drop_action,
+    _wrong_direction,
+    _object_as_discriminator,
+    _unknown_field,
+    _example_without_content,
+    _old_version,
+]
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda each: each.__name__.strip("_"))
+def test_a_broken_one_is_found_out(
+    document: Json, official: Draft7Validator, breakage: Callable[[Json], None]
+) -> None:
+    broken = copy.deepcopy(document)
+    breakage(broken)
+    assert not official.is_valid(broken)
+
+
+def references(part: Any) -> Iterator[str]:
+    match part:
+        case {"$ref": str(reference)}:
+            yield reference
+        case dict():
+            for value in part.values():
+                yield from references(value)
+        case list():
+            for value in part:
+                yield from references(value)
+
+
+def test_every_reference_leads_somewhere(document: Json) -> None:
+    found = set(references(document))
+    assert len(found) > 40
+    assert {each for each in found if not is_json_pointer_of(each, document)} == set()
+    assert not is_json_pointer_of("#/components/schemas/Nothing", document)
+
+
+def test_every_frame_and_event_is_there(document: Json) -> None:
+    union, _ = get_args(frames.ClientFrame)
+    models = {each.__name__ for each in (*get_args(union), *get_args(frames.ServerFrame))}
+    assert set(document["components"]["messages"]) == models
+    assert set(document["channels"]["stream"]["messages"]) == models
+    asked = {each.__name__ for each in get_args(union)}
+    for action, wanted in (("receive", asked), ("send", models - asked)):
+        named = {
+            message["$ref"].rpartition("/")[2]
+            for operation in document["operations"].values()
+            if operation["action"] == action
+            for message in operation["messages"]
+        }
+        assert named == wanted
+    types = {
+        each.TYPE
+        for each in vars(facts).values()
+        if inspect.isclass(each)
+        and issubclass(each, facts.EventData)
+        and each is not facts.EventData
+    }
+    assert {each["type"] for each in document["channels"]["stream"]["x-event-types"]} == types
+    shown = {
+        event["type"]
+        for example in document["components"]["messages"]["Events"]["examples"]
+        for event in example["payload"]["events"]
+    }
+    assert shown == types
+
+
+def test_the_schemas_are_those_of_openapi(document: Json) -> None:
+    """Only OpenAPI's way to tell the members of a union apart is left out."""
+    rest = openapi.document()["components"]["schemas"]
+    for name, schema in document["components"]["schemas"].items():
+        assert schema == without_mapping(rest[name]), name
+
+
+def without_mapping(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {
+            key: without_mapping(value)
+            for key, value in schema.items()
+            if not (key == "discriminator" and "mapping" in value)
+        }
+    return [without_mapping(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def test_examples_keep_to_their_schemas(document: Json) -> None:
+    for name, message in document["components"]["messages"].items():
+        validator = payload_validator(document, name)
+        assert message["examples"], name
+        for example in message["examples"]:
+            validator.validate(example["payload"])
+            assert example["payload"]["type"] == message["name"]
+            broken = {**example["payload"], "type": "dance"}
+            assert not validator.is_valid(broken), name
+
+
+def test_numbers_come_from_the_code(document: Json) -> None:
+    channel = document["channels"]["stream"]
+    assert {each["reason"]: each["code"] for each in channel["x-close-codes"]} == CLOSE_CODES
+    assert all(each["meaning"] and each["action"] for each in channel["x-close-codes"])
+    assert channel["x-limits"].items() >= LIMITS.model_dump().items()
+    headers = channel["bindings"]["ws"]["headers"]
+    assert headers["properties"]["Sec-WebSocket-Protocol"]["const"] == frames.SUBPROTOCOL
