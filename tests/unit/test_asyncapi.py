@@ -3,6 +3,7 @@
 import copy
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -163,3 +164,20 @@ def test_numbers_come_from_the_code(document: Json) -> None:
     assert channel["x-limits"].items() >= LIMITS.model_dump().items()
     headers = channel["bindings"]["ws"]["headers"]
     assert headers["properties"]["Sec-WebSocket-Protocol"]["const"] == frames.SUBPROTOCOL
+
+
+def test_the_page_tells_everything(document: Json) -> None:
+    text = descriptions.write().stream_page.decode()
+    places = set(re.findall(r' id="([^"]+)"', text))
+    assert {*re.findall(r'href="#([^"]+)"', text)} <= places
+    assert set(document["components"]["messages"]) <= places
+    channel = document["channels"]["stream"]
+    assert {f"event-{each['type']}" for each in channel["x-event-types"]} <= places
+    for each in channel["x-close-codes"]:
+        assert f"<code>{each['code']}</code>" in text
+    for name in channel["x-limits"]:
+        assert f"<code>{name}</code>" in text
+
+
+def test_whoever_reads_about_rest_finds_the_page() -> None:
+    assert "](/docs/stream)" in openapi.document()["info"]["description"]
