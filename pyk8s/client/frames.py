@@ -14,6 +14,10 @@ _KNOWN = frozenset(
 )
 
 
+_COME_AGAIN = frozenset({"slow", "too_many"})
+"""After these errors the server closes with a code that asks for a reconnect (4408, 4429)."""
+
+
 class Followed(NamedTuple):
     """One event as the server sent it. `event` is None for a type that this version ignores."""
 
@@ -77,6 +81,8 @@ class Reader:
             return False, []
         if kind == "goaway":
             self.retry_after_seconds = float(frame.get("retry_after_ms") or 0) / 1000
+            return False, []
+        if kind == "error" and frame.get("code") in _COME_AGAIN:
             return False, []
         if kind == "error" and frame.get("topic") in {None, self.topic}:
             raise StreamRefused(

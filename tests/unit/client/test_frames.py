@@ -89,6 +89,13 @@ def test_a_refused_subscription_is_an_exception() -> None:
     assert caught.value.code == "no_such_topic"
 
 
+@pytest.mark.parametrize("code", ["slow", "too_many"])
+def test_the_close_that_asks_to_come_again_is_left_to_speak(code: str) -> None:
+    after = reader()
+    assert after.feed(frame(type="error", topic=None, code=code, detail="in words")) == (False, [])
+    assert not after.is_ended
+
+
 @pytest.mark.parametrize("text", ["", "[]", "nonsense", "3"])
 def test_what_is_no_frame_is_refused(text: str) -> None:
     with pytest.raises(Misunderstood):
