@@ -59,6 +59,11 @@ try {
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
     await inspect(page, name);
   }
+  const { page: reference, complaints: ofReference } = await openPage(context);
+  await reference.goto(`${settings.baseUrl}/docs/stream`);
+  await reference.getByRole("heading", { level: 1, name: "The stream" }).waitFor();
+  await inspect(reference, "stream-reference");
+  await reference.close();
   await page.keyboard.press("Control+k");
   await page.getByRole("combobox").fill("demo");
   await inspect(page, "palette");
@@ -72,6 +77,7 @@ try {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByRole("heading", { name: /^Sign in/ }).waitFor();
   await journey.refuseWrongPassword(page);
+  complaints.push(...ofReference);
   check(complaints.length === 0, `the browser complains:\n  ${complaints.join("\n  ")}`);
   check(problems.length === 0, `not as it should look:\n  ${problems.join("\n  ")}`);
   tell("all of it works");
