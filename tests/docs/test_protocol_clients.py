@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
+
 from server.config import Settings
 from tests.docs.cutting import Relay
 from tests.integration.conftest import serving, sign_up
@@ -109,6 +113,46 @@ async def follow_log(base_url: str, token: str, cluster_id: str) -> str | None:
         told, _ = await process.communicate()
     assert process.returncode == 0
     return told.decode()
+
+
+def said(seq: int, kind: str = "note", **data: Any) -> dict[str, Any]:
+    at = "2026-01-01T00:00:00.000000Z"
+    return {"seq": seq, "type": kind, "version": 1, "at": at, "data": data}
+
+
+EXPIRED = [said(1), said(9, "log_expired", **{"from": 2, "to": 9}), said(10, "unheard_of")]
+GAP = [said(1), said(9, "log_expired", **{"from": 4, "to": 9}), said(10)]
+
+
+@pytest.mark.parametrize(("sent", "is_whole"), [(EXPIRED, True), (GAP, False)])
+async def test_only_lines_that_were_given_up_close_a_gap(
+    sent: list[dict[str, Any]], is_whole: bool, tmp_path: Path
+) -> None:
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send(json.dumps({"type": "hello", "epoch": "e", "heartbeat_seconds": 10}))
+        topic = json.loads(await socket.recv())["topic"]
+        for number in (0, 0, 1, 2):  # the first comes twice: it counts once
+            events = {"type": "events", "topic": topic, "events": [sent[number]]}
+            await socket.send(json.dumps(events))
+        await socket.send(json.dumps({"type": "end", "topic": topic, "seq": 10}))
+        await socket.wait_closed()
+
+    runs = {name: command for name, command in commands(tmp_path).items() if name != "curl"}
+    async with (
+        serve(talk, "127.0.0.1", 0, subprotocols=[Subprotocol("pyk8s.v1")]) as server,
+        AsyncExitStack() as stack,
+    ):
+        port: int = next(iter(server.sockets)).getsockname()[1]
+        for name, command in runs.items():
+            relay = await stack.enter_async_context(Relay.to(port, cuts=0, after_bytes=0))
+            client = await start(command, "x", relay, "pyk8s_x", folder_of(tmp_path, name))
+            stack.push_async_callback(stop, client)
+            async with asyncio.timeout(60):
+                await client.process.wait()
+            complaint = client.complaints.read_text("utf-8")
+            assert (client.process.returncode == 0) is is_whole, f"{name}: {complaint}"
+            assert client.events == (sent if is_whole else sent[:1]), name
+            assert ("a gap after 1" in complaint) is not is_whole, name
 
 
 async def until(holds: Callable[[], bool]) -> None:
