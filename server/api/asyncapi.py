@@ -26,7 +26,6 @@ from server.api.protocol import (
     PONG_SECONDS,
 )
 from server.api.routes import API, STREAM
-from server.api.sockets import PER_USER
 
 REF: Final = "#/components/schemas/"
 CHANNEL: Final = "#/channels/stream"
@@ -167,7 +166,6 @@ def limits() -> dict[str, Any]:
     """Give every number that a client should know, with its unit in its name."""
     return {
         **LIMITS.model_dump(),
-        "max_connections_per_user": PER_USER,
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "ping_seconds": PING_SECONDS,
         "pong_seconds": PONG_SECONDS,

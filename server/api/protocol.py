@@ -62,14 +62,18 @@ CLOSE_CODES: Final[Mapping[str, int]] = {
 }
 
 
+LIMITS: Final = StreamLimits(
+    max_frame_bytes=MAX_FRAME_BYTES,
+    max_streams=Settings.model_fields["streams_per_user"].default,
+    max_subscriptions=MAX_SUBSCRIPTIONS,
+    max_frames_per_minute=MAX_FRAMES_PER_MINUTE,
+)
+"""As long as nobody sets others; the hello tells those that hold."""
+
+
 def limits_of(settings: Settings) -> StreamLimits:
     """Tell a client what it may do here."""
-    return StreamLimits(
-        max_frame_bytes=MAX_FRAME_BYTES,
-        max_streams=settings.streams_per_user,
-        max_subscriptions=MAX_SUBSCRIPTIONS,
-        max_frames_per_minute=MAX_FRAMES_PER_MINUTE,
-    )
+    return LIMITS.model_copy(update={"max_streams": settings.streams_per_user})
 
 
 class Closed(Exception):
