@@ -43,8 +43,11 @@ async def first_piece(answer: httpx.Response) -> str:
 async def hung(caller: Caller) -> str:
     """Make a cluster that stays as it is; give the beginning of its paths."""
     cluster = await caller.create(labels={"simulate": "hang"})
-    await caller.until(cluster["id"], "provisioning")
-    return f"/api/v1/clusters/{cluster['id']}"
+    path = f"/api/v1/clusters/{cluster['id']}"
+    async with asyncio.timeout(30):
+        while not (await caller.http.get(f"{path}/log")).text:
+            await asyncio.sleep(0.05)
+    return path
 
 
 async def test_all_kinds_of_streams_count_together(ann: Caller, lab_server: LabServer) -> None:
