@@ -8,6 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 from pyk8s.client.errors import GapDetected, Misunderstood, StreamRefused
 from pyk8s.wire.events import ClusterEvent
 
+NOT_NOW = "unavailable"
+"""The code of an error that will pass: the server cannot read the topic at this moment."""
+ALREADY = "already_subscribed"
+
 _EVENT: TypeAdapter[ClusterEvent] = TypeAdapter(ClusterEvent)
 _KNOWN = frozenset(
     member.model_fields["type"].default for member in get_args(get_args(ClusterEvent)[0])
@@ -46,6 +50,9 @@ def read_event(document: dict[str, Any]) -> ClusterEvent | None:
 class Reader:
     """What a client knows of one topic: the cursor `last`, whether it `is_ended`, the `epoch`.
 
+    `is_interrupted`: the server cannot serve the topic now and keeps the connection; ask again
+    with `subscription` after a pause.
+
     Feed it every frame in order. It outlives connections: that is what makes
     the sequence of events contiguous across reconnects.
     """
@@ -55,11 +62,13 @@ class Reader:
         self.last = after
         self.epoch = epoch
         self.is_ended = False
+        self.is_interrupted = False
         self.heartbeat_seconds: float | None = None
         self.retry_after_seconds = 0.0
 
     def subscription(self) -> str:
         """Write the frame that asks for everything after the cursor."""
+        self.is_interrupted = False
         frame: dict[str, Any] = {"type": "subscribe", "topic": self.topic, "after": self.last}
         if self.epoch is not None:
             frame["epoch"] = self.epoch
@@ -85,9 +94,8 @@ class Reader:
         if kind == "error" and frame.get("code") in _COME_AGAIN:
             return False, []
         if kind == "error" and frame.get("topic") in {None, self.topic}:
-            raise StreamRefused(
-                str(frame.get("code")), str(frame.get("detail") or "The server refused the stream.")
-            )
+            self._refused(frame)
+            return False, []
         if frame.get("topic") != self.topic:
             return False, []
         if kind == "events":
@@ -97,27 +105,37 @@ class Reader:
             self.is_ended = kind == "end"
         return True, []
 
+    def _refused(self, frame: dict[str, Any]) -> None:
+        code = str(frame.get("code"))
+        if code == NOT_NOW:
+            self.is_interrupted = True
+        elif code != ALREADY:  # whoever asks again after an interruption may be told so
+            raise StreamRefused(code, str(frame.get("detail") or "The server refused the stream."))
+
     def _take(self, documents: list[dict[str, Any]]) -> list[Followed]:
-        taken: list[Followed] = []
+        """Take what is new. The cursor moves when all of the frame is well, or not at all."""
+        last, taken = self.last, []
         for document in documents:
             seq = int(document["seq"])
-            if seq <= self.last:
+            if seq <= last:
                 continue
-            if seq > self.last + 1 and not self._is_closed_by(document):
-                raise GapDetected(last=self.last, received=seq)
+            if seq > last + 1 and not _closes_a_gap(document, last):
+                raise GapDetected(last=last, received=seq)
             taken.append(Followed(seq, read_event(document), document))
-            self.last = seq
+            last = seq
+        self.last = last
         return taken
-
-    def _is_closed_by(self, document: dict[str, Any]) -> bool:
-        """Tell whether an event stands for everything between the cursor and itself."""
-        if document.get("type") != "log_expired":
-            return False
-        return int(document["data"]["from"]) <= self.last + 1
 
     def _is_complete_up_to(self, seq: int) -> None:
         if seq > self.last:
             raise GapDetected(last=self.last, received=seq)
+
+
+def _closes_a_gap(document: dict[str, Any], last: int) -> bool:
+    """Tell whether an event stands for everything between the cursor and itself."""
+    if document.get("type") != "log_expired":
+        return False
+    return int(document["data"]["from"]) <= last + 1
 
 
 def _parse(text: str | bytes) -> dict[str, Any]:

@@ -78,7 +78,8 @@ async def follow(
     """Give every event after the reader's cursor, in order, until the cluster has ended.
 
     A lost connection is made again with the cursor, after a pause with full jitter; it is
-    given up when none could be made for `patience_seconds`.
+    given up when none could be made for `patience_seconds`. Where the server keeps the
+    connection and cannot read the log for a while, it is asked again on it, in the same way.
 
     Raises:
         StreamRefused: the server closed the stream for good.
@@ -86,38 +87,65 @@ async def follow(
         GapDetected: events are missing, a bug.
         Unreachable: no connection within `patience_seconds`.
     """
-    attempt = 0
-    lost_at = backoff.clock()
-    tell = on_state or _silent
+    pauses = _Pauses(endpoint, backoff, on_state or _silent, patience_seconds)
     while True:
         try:
             async with _socket(endpoint) as socket:
-                async with asyncio.timeout(OPEN_SECONDS):
-                    await socket.send(reader.subscription())
+                await _subscribe(socket, reader)
                 while not reader.is_ended:
                     is_progress, followed = reader.feed(await _frame(socket, reader))
-                    if is_progress and attempt:
-                        tell(Connected())
                     if is_progress:
-                        attempt = 0
+                        pauses.begin_anew()
                     for item in followed:
                         yield item
-                    if is_progress:
-                        lost_at = backoff.clock()
+                    if is_progress:  # whoever takes the items may take long
+                        pauses.begin_anew()
+                    if reader.is_interrupted:
+                        await pauses.wait(reader, "the server cannot read the log now")
+                        await _subscribe(socket, reader)
                 return
         except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake) as error:
             cause = _cause(error, endpoint)
-        if backoff.clock() - lost_at > patience_seconds:
+        await pauses.wait(reader, cause)
+
+
+class _Pauses:
+    """Waits longer each time, until there is progress; not for ever."""
+
+    def __init__(
+        self, endpoint: Endpoint, backoff: Backoff, tell: Listener, patience_seconds: float
+    ) -> None:
+        self._endpoint = endpoint
+        self._backoff = backoff
+        self._tell = tell
+        self._patience_seconds = patience_seconds
+        self._attempt = 0
+        self._lost_at = backoff.clock()
+
+    def begin_anew(self) -> None:
+        """There is progress."""
+        if self._attempt:
+            self._tell(Connected())
+        self._attempt = 0
+        self._lost_at = self._backoff.clock()
+
+    async def wait(self, reader: Reader, cause: str) -> None:
+        """Say that the stream is lost, and wait.
+
+        Raises:
+            Unreachable: it has been lost for too long.
+        """
+        if self._backoff.clock() - self._lost_at > self._patience_seconds:
             raise errors.Unreachable(
-                f"The stream from {endpoint.url} is lost, and did not come back for "
-                f"{patience_seconds:g} s: {cause}",
+                f"The stream from {self._endpoint.url} is lost, and did not come back for "
+                f"{self._patience_seconds:g} s: {cause}",
                 fix="When the server is up again, follow from where you were: nothing is lost.",
             )
-        attempt += 1
-        pause = reader.retry_after_seconds + backoff.delay(attempt)
+        self._attempt += 1
+        pause = reader.retry_after_seconds + self._backoff.delay(self._attempt)
         reader.retry_after_seconds = 0.0
-        tell(Reconnecting(attempt, pause, cause))
-        await backoff.sleep(pause)
+        self._tell(Reconnecting(self._attempt, pause, cause))
+        await self._backoff.sleep(pause)
 
 
 def _silent(_: StreamState) -> None:
@@ -137,6 +165,11 @@ def _socket(endpoint: Endpoint) -> connect:
         close_timeout=CLOSE_SECONDS,
         max_size=LARGEST_FRAME_BYTES,
     )
+
+
+async def _subscribe(socket: ClientConnection, reader: Reader) -> None:
+    async with asyncio.timeout(OPEN_SECONDS):
+        await socket.send(reader.subscription())
 
 
 async def _frame(socket: ClientConnection, reader: Reader) -> str | bytes:
