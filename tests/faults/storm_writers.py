@@ -1,0 +1,84 @@
+"""Rivals for the rows of some clusters, in a process of their own."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from pyk8s.wire.events import LogLine, Note
+from server.errors import Unavailable
+from server.store import event_log
+from server.store.database import Database
+from server.store.event_log import Draft
+from tests.faults.ledger import content_of
+
+BATCHES: Final = (1, 1, 2, 3, 10, 20, 50)
+HOLD_SECONDS: Final = 0.01
+"""A transaction is held open for so long at most, before and after it has written."""
+ROLLED_BACK: Final = 0.05
+"""So many of the transactions come to nothing."""
+
+Written = dict[UUID, dict[int, bytes]]
+"""Of each cluster, the content of each number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one process does. `events`: of each writer for each cluster."""
+
+    url: str
+    clusters: Sequence[UUID]
+    writers: Sequence[int]
+    events: int
+
+
+def warm_up() -> None:
+    """Do nothing: what takes time, to start and to import, has happened."""
+
+
+def write(task: Task) -> Written:
+    """Write everything, and tell what got which number."""
+    return asyncio.run(_write_all(task))
+
+
+async def _write_all(task: Task) -> Written:
+    database = Database(task.url, pool_size=len(task.writers) + 1)
+    written: Written = {each: {} for each in task.clusters}
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for number in task.writers:
+                tasks.create_task(_write(database, written, task, number))
+    finally:
+        await database.close()
+    return written
+
+
+async def _write(database: Database, written: Written, task: Task, number: int) -> None:
+    """Write so many events of each cluster, a few at a time, in any order."""
+    rng = random.Random(number)
+    left = dict.fromkeys(task.clusters, task.events)
+    while left:
+        cluster_id = rng.choice(list(left))
+        count = min(left[cluster_id], rng.choice(BATCHES))
+        texts = [f"writer {number} has {left[cluster_id] - n} left" for n in range(count)]
+        data = [
+            LogLine(stream="stderr", text=text) if rng.random() < 0.8 else Note(text=text)
+            for text in texts
+        ]
+        try:
+            async with database.transaction() as session:
+                await asyncio.sleep(rng.random() * HOLD_SECONDS)
+                last = await event_log.append(session, cluster_id, [Draft(each) for each in data])
+                await asyncio.sleep(rng.random() * HOLD_SECONDS)
+                if rng.random() < ROLLED_BACK:
+                    raise ZeroDivisionError
+        except (ZeroDivisionError, Unavailable):  # it may wait too long for its turn, too
+            continue
+        left[cluster_id] -= count
+        if not left[cluster_id]:
+            del left[cluster_id]
+        for seq, each in enumerate(data, start=last - count + 1):
+            assert seq not in written[cluster_id]
+            written[cluster_id][seq] = content_of(each.TYPE, each.text)
