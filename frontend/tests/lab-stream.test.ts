@@ -1,5 +1,5 @@
 import { QueryClient } from "@tanstack/react-query";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Cluster } from "@/lib/api/client";
 import { keys } from "@/lib/api/queries";
 import { LabStream } from "@/lib/stream/lab-stream";
@@ -50,6 +50,33 @@ it("asks again after its cursor when something is missing, and writes nothing of
     ["unsubscribe", undefined],
     ["subscribe", 1],
   ]);
+});
+
+it("is behind from a lost connection, a lag or an interruption on until a bookmark says that it is not", () => {
+  vi.useFakeTimers();
+  stream.followCluster(cluster.id);
+  const isCaughtUp = () => stream.history(cluster.id).read().caughtUp;
+  const catchUp = () => wire.says({ type: "bookmark", topic, seq: 1 });
+  wire.says({ type: "events", topic, events: [makeLine(1, "a")] });
+  expect(isCaughtUp()).toBe(false);
+  catchUp();
+  expect(isCaughtUp()).toBe(true);
+  wire.says({ type: "lagged", topic, from: 2, to: 3 });
+  expect(isCaughtUp()).toBe(false);
+  catchUp();
+  wire.says({ type: "error", topic, code: "unavailable", detail: "PostgreSQL does not answer" });
+  expect(isCaughtUp()).toBe(false);
+  expect(stream.readConnection()).toEqual({ status: "live" });
+  catchUp();
+  expect(isCaughtUp()).toBe(true);
+  wire.breaks(1012);
+  vi.advanceTimersByTime(1000);
+  wire.readyState = 1;
+  wire.hello();
+  expect(isCaughtUp()).toBe(false);
+  catchUp();
+  expect(isCaughtUp()).toBe(true);
+  vi.useRealTimers();
 });
 
 it("goes on after the last line when a view is opened again, and asks nothing once it has ended", () => {

@@ -152,6 +152,46 @@ describe("coming back", () => {
   });
 });
 
+describe("a topic that the server cannot serve now", () => {
+  const refuse = () => wire().says({ type: "error", topic: "cluster:1", code: "unavailable", detail: "later" });
+  const asked = () => wire().sent.filter((frame) => frame.type === "subscribe").length;
+
+  it("is asked for again on the same connection, ever more rarely, and the follower hears of none of it", () => {
+    const one = new FakeFollower("cluster:1");
+    socket.follow(one);
+    socket.start();
+    wire().hello();
+    for (const wait of [250, 500, 1000]) {
+      const before = asked();
+      refuse();
+      clock.advance(wait - 1);
+      expect(asked()).toBe(before);
+      clock.advance(1);
+      expect(asked()).toBe(before + 1);
+    }
+    expect(one.frames).toEqual([]);
+    wire().says({ type: "bookmark", topic: "cluster:1", seq: 0 });
+    refuse();
+    clock.advance(250);
+    expect(asked()).toBe(5);
+    expect(wires).toHaveLength(1);
+  });
+
+  it("is not asked for when nobody wants it any more, or the connection is gone", () => {
+    const leave = socket.follow(new FakeFollower("cluster:1"));
+    socket.start();
+    wire().hello();
+    refuse();
+    leave();
+    clock.advance(1000);
+    expect(asked()).toBe(1);
+    socket.follow(new FakeFollower("cluster:1"));
+    refuse();
+    socket.dispose();
+    expect(clock.pending).toBe(0);
+  });
+});
+
 describe("beginning anew", () => {
   it("forgets everything when the log is another one", () => {
     const one = new FakeFollower("cluster:1");

@@ -97,8 +97,9 @@ export function LogPanel({ cluster, history }: { cluster: Cluster; history: Hist
 function LiveState({ cluster, history }: { cluster: Cluster; history: HistoryView }) {
   const { connection } = useConnection();
   if (history.ended || cluster.phase === "deleted") return <span className="text-muted">Ended</span>;
-  if (connection.status !== "live") return <span className="font-medium text-warn">Catching up soon</span>;
-  if (!history.caughtUp && history.lineCount === 0) return <span className="text-muted">Connecting</span>;
+  if (connection.status === "stopped") return <span className="font-medium text-warn">Not live</span>;
+  if (connection.status !== "live") return <span className="font-medium text-warn">{history.rowCount === 0 ? "Connecting" : "Reconnecting"}</span>;
+  if (!history.caughtUp) return <span className="text-muted">{history.rowCount === 0 ? "Connecting" : "Catching up"}</span>;
   const building = cluster.phase === "provisioning" || cluster.phase === "pending";
   return (
     <span className={building ? "flex items-center gap-2 font-medium text-accent" : "flex items-center gap-2 text-muted"}>

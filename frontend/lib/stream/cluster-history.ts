@@ -73,11 +73,11 @@ export class ClusterHistory {
 
   readonly read = (): HistoryView => this.view;
 
-  /** Takes events in order, skips what it has. False: something is missing in between, ask again after `lastSeq`. */
+  /** Takes events in order, skips what it has. False: something is missing in between, nothing was taken, ask again after `lastSeq`. */
   append(events: readonly ClusterEvent[]): boolean {
-    for (const event of events) {
-      if (event.seq <= this.lastSeq) continue;
-      if (event.seq !== this.lastSeq + 1 && !this.isClosedBy(event)) return false;
+    const fresh = events.filter((event) => event.seq > this.lastSeq);
+    if (!isUnbroken(fresh, this.lastSeq)) return false;
+    for (const event of fresh) {
       this.lastSeq = event.seq;
       this.take(event);
     }
@@ -85,14 +85,16 @@ export class ClusterHistory {
     return true;
   }
 
-  /** One event stands for all the lines that the server has given up. */
-  private isClosedBy(event: ClusterEvent): boolean {
-    return event.type === "log_expired" && event.data.from <= this.lastSeq + 1;
-  }
-
   markCaughtUp(): void {
     if (this.caughtUp) return;
     this.caughtUp = true;
+    this.changed();
+  }
+
+  /** There may be more than it has: it was lost for a while, or too slow. */
+  markBehind(): void {
+    if (!this.caughtUp || this.ended) return;
+    this.caughtUp = false;
     this.changed();
   }
 
@@ -177,4 +179,15 @@ export class ClusterHistory {
       for (const listener of this.listeners) listener();
     });
   }
+}
+
+/** Whether the numbers go up by one. One event stands for all the lines that the server has given up. */
+function isUnbroken(events: readonly ClusterEvent[], after: number): boolean {
+  let last = after;
+  for (const event of events) {
+    const follows = event.seq === last + 1 || (event.type === "log_expired" && event.data.from <= last + 1);
+    if (!follows) return false;
+    last = event.seq;
+  }
+  return true;
 }

@@ -69,6 +69,11 @@ export class LabStream {
   followCluster(id: string): () => void {
     const history = this.history(id);
     let leave: () => void = () => undefined;
+    /** Something is missing, which must not be: what is shown is never wrong, so it is fetched. */
+    const askAgain = (): void => {
+      leave();
+      leave = this.socket.follow(follower);
+    };
     const follower: Follower = {
       topic: clusterTopic(id),
       cursor: () => history.lastSeq,
@@ -76,18 +81,19 @@ export class LabStream {
         history.clear();
         void this.cache.invalidateQueries({ queryKey: keys.cluster(id) });
       },
+      asked: () => history.markBehind(),
       receive: (frame) => {
         if (frame.type === "events") {
-          if (history.append(frame.events)) {
-            this.fold(id, frame.events);
-          } else {
-            leave();
-            leave = this.socket.follow(follower);
-          }
+          if (history.append(frame.events)) this.fold(id, frame.events);
+          else askAgain();
         } else if (frame.type === "bookmark") {
-          history.markCaughtUp();
+          if (frame.seq > history.lastSeq) askAgain();
+          else history.markCaughtUp();
         } else if (frame.type === "end") {
-          history.markEnded();
+          if (frame.seq > history.lastSeq) askAgain();
+          else history.markEnded();
+        } else if (frame.type === "lagged") {
+          history.markBehind();
         } else if (frame.type === "error") {
           history.markCaughtUp();
         }

@@ -29,6 +29,8 @@ export interface Follower {
   /** The last seq that it has; null asks for a snapshot. */
   cursor(): number | null;
   receive(frame: ServerFrame): void;
+  /** It was asked for what comes after the cursor: until a bookmark says so, there may be more. */
+  asked?(): void;
   /** The log behind the cursor is another one now: forget everything. */
   startOver(): void;
 }
@@ -44,6 +46,10 @@ export interface SocketOptions {
 const OPEN = 1;
 const CONNECT_TIMEOUT_MS = 10_000;
 const SILENCE_FACTOR = 3;
+/** The code of an error that will pass. */
+const NOT_NOW = "unavailable";
+/** Who asks again after an interruption may be told so: it goes on anyway. */
+const ALREADY = "already_subscribed";
 
 /** One connection to the server that comes back by itself and carries on where it stopped. */
 export class LabSocket {
@@ -54,6 +60,8 @@ export class LabSocket {
   private attempt = 0;
   private heartbeatSeconds = 20;
   private goawayMs: number | null = null;
+  /** What the server cannot serve now, and how often it has said so in a row. */
+  private readonly interrupted = new Map<string, { times: number; cancel: () => void }>();
   private cancelTimer: () => void = () => undefined;
   private cancelWatch: () => void = () => undefined;
   private stopped = true;
@@ -78,6 +86,7 @@ export class LabSocket {
     return () => {
       if (this.followers.get(follower.topic) !== follower) return;
       this.followers.delete(follower.topic);
+      this.forgetInterruption(follower.topic);
       this.send({ type: "unsubscribe", topic: follower.topic });
     };
   }
@@ -111,8 +120,32 @@ export class LabSocket {
     } else if (frame.type === "goaway") {
       this.goawayMs = frame.retry_after_ms;
     } else if ("topic" in frame && frame.topic) {
-      this.followers.get(frame.topic)?.receive(frame);
+      if (frame.type === "error" && frame.code === NOT_NOW) this.askLater(frame.topic);
+      else if (frame.type === "error" && frame.code === ALREADY) return;
+      else this.deliver(frame.topic, frame);
     }
+  }
+
+  private deliver(topic: string, frame: ServerFrame): void {
+    this.forgetInterruption(topic);
+    this.followers.get(topic)?.receive(frame);
+  }
+
+  /** The server keeps the connection and cannot read the topic: it is asked again, ever more rarely. */
+  private askLater(topic: string): void {
+    const times = (this.interrupted.get(topic)?.times ?? 0) + 1;
+    this.forgetInterruption(topic);
+    const cancel = this.options.clock.after(backoff(times, this.options.random), () => {
+      const follower = this.followers.get(topic);
+      if (follower) this.subscribe(follower);
+    });
+    this.interrupted.set(topic, { times, cancel });
+    this.followers.get(topic)?.asked?.();
+  }
+
+  private forgetInterruption(topic: string): void {
+    this.interrupted.get(topic)?.cancel();
+    this.interrupted.delete(topic);
   }
 
   private hello(frame: Extract<ServerFrame, { type: "hello" }>): void {
@@ -129,6 +162,7 @@ export class LabSocket {
     if (!this.greeted || this.epoch === null) return;
     const after = follower.cursor();
     this.send({ type: "subscribe", topic: follower.topic, ...(after === null ? {} : { after, epoch: this.epoch }) });
+    follower.asked?.();
   }
 
   private send(frame: ClientFrame): void {
@@ -165,6 +199,7 @@ export class LabSocket {
   private drop(): void {
     this.cancelTimer();
     this.cancelWatch();
+    for (const topic of [...this.interrupted.keys()]) this.forgetInterruption(topic);
     const { wire } = this;
     this.wire = null;
     this.greeted = false;
