@@ -8,15 +8,27 @@ const BREAKS = 4;
 export async function surviveBrokenConnections(context, name) {
   const page = await context.newPage();
   let streams = [];
+  let isAway = false;
   await page.routeWebSocket(/\/api\/v1\/stream$/, (stream) => {
     streams.push(stream);
-    stream.connectToServer();
+    if (isAway) void stream.close({ code: 1012, reason: "the test" });
+    else stream.connectToServer();
   });
   await page.goto(settings.baseUrl);
   await page.getByRole("heading", { name: "Clusters", exact: true }).waitFor();
   const id = await create(page, name, settings.simulate);
   await page.locator("[data-step][data-state=succeeded]").first().waitFor({ timeout: settings.readyMs });
   await inspect(page, "building");
+
+  isAway = true;
+  await streams.at(-1).close({ code: 1012, reason: "the test" });
+  const banner = page.getByRole("complementary", { name: "Connection" });
+  await banner.getByText(/^Reconnecting in [2-9]/).waitFor({ timeout: 60_000 });
+  await page.getByRole("region", { name: "Build log" }).getByText("Reconnecting", { exact: true }).waitFor();
+  await inspect(page, "reconnecting");
+  isAway = false;
+  await banner.getByRole("button", { name: "Try now" }).click();
+  await banner.waitFor({ state: "detached", timeout: 40_000 });
 
   for (let time = 0; time < BREAKS; time += 1) {
     const before = streams.length;
