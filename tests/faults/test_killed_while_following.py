@@ -46,11 +46,13 @@ class Size:
     writes_per_second: float
     """For each cluster."""
     down_seconds: float
+    longest_pause_seconds: float
+    """Between two tries of a program, at most."""
 
 
-USUAL: Final = Size(30, 20, 0.5)
-FULL: Final = Size(500, 5, 5)
-STORM: Final = Size(2000, 1, 5)
+USUAL: Final = Size(30, 20, 0.3, 1.0)
+FULL: Final = Size(500, 5, 5, Backoff().cap_seconds)
+STORM: Final = Size(2000, 1, 5, Backoff().cap_seconds)
 
 
 @dataclass
@@ -82,6 +84,7 @@ class Follower:
 
     told: Told
     url: str
+    backoff: Backoff
     ledger: Ledger = field(default_factory=lambda: Ledger(after=1))  # 1 tells of the cluster
     connected: list[float] = field(default_factory=list)
     """When it was live again, each time."""
@@ -89,7 +92,7 @@ class Follower:
     async def follow(self) -> None:
         reader = Reader(f"cluster:{self.told.cluster.id}", after=1, epoch=None)
         endpoint = Endpoint(self.url, self.told.owner.token)
-        stream = follow(endpoint, reader, backoff=Backoff(), on_state=self._on_state)
+        stream = follow(endpoint, reader, backoff=self.backoff, on_state=self._on_state)
         async with aclosing(stream):
             async for item in stream:
                 if item.document["type"] == "log_line":
@@ -167,8 +170,10 @@ async def test_all_come_back_and_miss_nothing(
         await site.server.start()
         owners = await people(database, -(-size.followers // (SOCKETS_PER_PERSON - 2)))
         told = [Told(await add_cluster(database, each.user), each) for each in owners]
+        backoff = Backoff(cap_seconds=size.longest_pause_seconds)
         followers = [
-            Follower(told[number % len(told)], site.server.url) for number in range(size.followers)
+            Follower(told[number % len(told)], site.server.url, backoff)
+            for number in range(size.followers)
         ]
         done = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
