@@ -199,7 +199,8 @@ LIMIT_MEANINGS = {
     "max_frame_bytes": "bytes of one frame of a client; a larger one closes with 1009",
     "max_subscriptions": "topics at the same time on one connection; else 4429",
     "max_frames_per_minute": "frames of a client within a minute; else 4429",
-    "max_streams": "WebSockets, SSE and followed logs of a user at the same time (a setting); else HTTP 429 with `Retry-After`",
+    "max_streams": "WebSockets, SSE and followed logs of a user at the same time, a setting; else "
+    "HTTP 429 with `Retry-After`",
     "heartbeat_seconds": "between two `bookmark` of a cluster's topic with nothing new",
     "ping_seconds": "between two pings of the WebSocket, which libraries answer by themselves",
     "pong_seconds": "for the answer to such a ping; else the connection is closed",

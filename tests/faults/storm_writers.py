@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from pyk8s.wire.events import LogLine, Note
+from pyk8s.wire.facts import LogLine, Note
 from server.errors import Unavailable
 from server.store import event_log
 from server.store.database import Database

@@ -56,7 +56,7 @@ async def test_what_was_acknowledged_survives_a_kill_of_everything(times: int) -
             for cluster_id in acknowledged:
                 async with database.reading() as session:
                     assert await clusters.get_any(session, cluster_id) is not None
-                    events = await event_log.read(session, cluster_id, after=0, limit=100_000)
+                    events = await event_reads.read(session, cluster_id, after=0, limit=100_000)
                 assert [each.seq for each in events] == list(range(1, len(events) + 1))
                 assert events[0].type == "created"
             await database.close()

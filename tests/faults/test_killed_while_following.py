@@ -25,7 +25,7 @@ from pyk8s.client.config import Endpoint
 from pyk8s.client.frames import Reader
 from pyk8s.client.stream import Connected, StreamState, follow
 from pyk8s.wire.cluster import Cluster
-from pyk8s.wire.events import LogLine
+from pyk8s.wire.facts import LogLine
 from server.store import clusters, event_log
 from server.store.database import Database
 from server.store.event_log import Draft
