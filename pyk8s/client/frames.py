@@ -17,7 +17,6 @@ _KNOWN = frozenset(
     member.model_fields["type"].default for member in get_args(get_args(ClusterEvent)[0])
 )
 
-
 _COME_AGAIN = frozenset({"slow", "too_many"})
 """After these errors the server closes with a code that asks for a reconnect (4408, 4429)."""
 

@@ -15,6 +15,9 @@ from server.api.state import State
 from server.errors import LabError, Unavailable
 from server.store import accounts
 from server.store.accounts import Principal
+from server.telemetry import get_logger
+
+log = get_logger(__name__)
 
 SEND_SECONDS: Final = 15.0
 """Who does not take a frame or a piece of an answer for so long is too slow."""
@@ -113,14 +116,17 @@ class LongAnswer(StreamingResponse):
             partial(credential_ended, self._state, self._principal, self._clock),
             self._state["stopping"].wait,
         )
-        async with anyio.create_task_group() as tasks:
-            for reason in reasons:
-                tasks.start_soon(_then_cancel, reason, tasks.cancel_scope)
-            async with aclosing(self._pieces):
-                async for piece in self._pieces:
-                    body = piece.encode()
-                    await send({"type": "http.response.body", "body": body, "more_body": True})
-            tasks.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as tasks:
+                for reason in reasons:
+                    tasks.start_soon(_then_cancel, reason, tasks.cancel_scope)
+                async with aclosing(self._pieces):
+                    async for piece in self._pieces:
+                        body = piece.encode()
+                        await send({"type": "http.response.body", "body": body, "more_body": True})
+                tasks.cancel_scope.cancel()
+        except* Unavailable:  # who cannot be read for now comes back with the last id
+            log.warning("long_answer_ended", because="PostgreSQL is away")
         await send(_LAST)
 
     def _start(self) -> Message:

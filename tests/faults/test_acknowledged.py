@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
-from server.store import clusters, event_log
+from server.store import clusters, event_reads
 from server.store.database import Database
 from tests.faults.mortal_postgres import mortal_postgres
 from tests.faults.simulated_site import people, private_directory, simulated

@@ -100,3 +100,10 @@ def test_the_close_that_asks_to_come_again_is_left_to_speak(code: str) -> None:
 def test_what_is_no_frame_is_refused(text: str) -> None:
     with pytest.raises(Misunderstood):
         reader().feed(text)
+
+
+@pytest.mark.parametrize("code", ["slow", "too_many"])
+def test_what_a_client_comes_back_after_is_no_refusal(code: str) -> None:
+    """The close that follows says that it may reconnect."""
+    told = json.dumps({"type": "error", "topic": None, "code": code, "detail": "Too slow."})
+    assert reader().feed(told) == (False, [])
