@@ -35,9 +35,16 @@ CLOSINGS: Final[Mapping[str, Closing]] = {
     "restart": Closing(
         1012, "the server restarts", "reconnect after `retry_after_ms` of `goaway`, with the cursor"
     ),
-    "slow": Closing(4408, "too slow", "reconnect with the cursor"),
+    "slow": Closing(
+        4408,
+        "a frame was not taken in 15 s; 5 s later the connection is cut, whether this code got out "
+        "or not",
+        "reconnect with the cursor",
+    ),
     "too_many": Closing(
-        4429, "too many subscriptions or frames", "reconnect with the cursor, later, and ask less"
+        4429,
+        "too many subscriptions, frames, or small frames (pings, pongs, continuations: 600 a minute)",
+        "reconnect with the cursor, later, and ask less",
     ),
     "malformed": Closing(
         4500, "a frame that cannot be understood", "stop: the client has a defect"
