@@ -40,6 +40,7 @@ async def simulated_site(database_url: str, **settings: str) -> AsyncIterator[Si
         "PYK8S_MAX_CREATES": "1",
         "PYK8S_MAX_CLUSTERS_PER_USER": "100",
         "PYK8S_STREAMS_PER_USER": "5000",
+        "PYK8S_DATABASE_POOL_SIZE": "30",  # everybody comes at once
         "PYK8S_LOG_FORMAT": "json",
         "PYK8S_MIGRATE": "off",
     }
@@ -167,5 +168,5 @@ async def _stall(raw: socket.socket, url: str, token: str, cluster_id: str) -> N
     head = b""
     while b"\r\n\r\n" not in head:
         head += await loop.sock_recv(raw, 256)
-    assert b" 101 " in head
+    assert b" 101 " in head, head
     await loop.sock_sendall(raw, subscription(cluster_id))

@@ -21,14 +21,14 @@ async def test_a_stop_is_clean(database_url: str) -> None:
         await site.sign_up()
         token = site.http.headers["Authorization"].removeprefix("Bearer ")
         blocking = [await site.create(name, labels={"simulate": "hang"}) for name in BLOCKING]
-        flood = await site.create("flood", labels={"simulate": "flood:4000:400"})
-        await site.create("other", labels={"simulate": "flood:4000:400"})
+        flood = await site.create("flood", labels={"simulate": "flood:1200:40"})
+        torrent = await site.create("other", labels={"simulate": "flood:9000:600"})
         url = site.server.url
         async with viewing(url, token, flood, healthy) as viewers:
-            async with stalled(url, token, flood, stalling):
+            async with stalled(url, token, torrent, stalling):
                 for each in blocking:
                     await site.http.post(f"{url}/api/v1/clusters/{each}/cancel")
-                await eventually(lambda: have_reached(viewers, 1500))
+                await eventually(lambda: have_reached(viewers, 200))
                 began = time.monotonic()
                 site.server.signal(signal.SIGTERM)
                 assert await site.server.ended() == 0
