@@ -167,7 +167,7 @@ ENDPOINTS: Final = (
         f"{CLUSTER}/events",
         events.events,
         {200: EventPage},
-        (*CALLER, NotFound, ValidationFailed),
+        (*CALLER, NotFound, ValidationFailed, TooManySockets),
         query=events.EventsQuery,
         headers=("Last-Event-ID",),
     ),
@@ -176,7 +176,7 @@ ENDPOINTS: Final = (
         f"{CLUSTER}/log",
         events.log,
         {200: "text/plain"},
-        (*CALLER, NotFound, ValidationFailed),
+        (*CALLER, NotFound, ValidationFailed, TooManySockets),
         query=events.LogQuery,
     ),
     Endpoint(

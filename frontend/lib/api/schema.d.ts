@@ -3091,6 +3091,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too_many_sockets`: Too many open streams */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unavailable`: Not available at this moment */
             503: {
                 headers: {
@@ -3155,6 +3164,15 @@ export interface operations {
             };
             /** @description `validation`: The request is not valid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_sockets`: Too many open streams */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
