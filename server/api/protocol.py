@@ -43,7 +43,8 @@ CLOSINGS: Final[Mapping[str, Closing]] = {
     ),
     "too_many": Closing(
         4429,
-        "too many subscriptions, frames, or small frames (pings, pongs, continuations: 600 a minute)",
+        "too many subscriptions, frames, or small frames (pings, pongs, continuations: 600 a "
+        "minute)",
         "reconnect with the cursor, later, and ask less",
     ),
     "malformed": Closing(
