@@ -1,4 +1,4 @@
-"""Writes the generated parts of docs/reference: settings, routes, errors, events, lifecycle.
+"""Writes the generated parts of docs/reference: settings, routes, errors, events, figures...
 
 A part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`; the words around it are
 written by hand. `scripts/generate.sh` runs this.
@@ -6,12 +6,13 @@ written by hand. `scripts/generate.sh` runs this.
 
 import ast
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -224,6 +225,47 @@ def lifecycle() -> str:
     return "\n".join([*lines, "```"])
 
 
+def stream_benchmark() -> str:
+    """Show what `bench/run stream` has measured last."""
+    path = REPOSITORY / "bench" / "results" / "stream.json"
+    told = json.loads(path.read_text())
+    rows = [
+        [f"`{figure['row']}`",
+         figure["what"] + (f" ({figure['note']})" if "note" in figure else ""),
+         f"{written(figure['ours'])} {figure['unit']}",
+         written(figure["baseline"]) if "baseline" in figure else "-",
+         ratio_of(figure),
+         ", ".join(figure.get("targets", ["-"])),
+         {True: "met", False: "missed"}.get(figure.get("met"), "-")]
+        for figure in told["figures"]
+    ]  # fmt: skip
+    on = told["machine"]
+    runs = [
+        [f"`{row}`", run["git"], run["at"], str(run["repeat"]), f"{run['load_before']:g}"]
+        for row, run in {figure["row"]: figure["run"] for figure in told["figures"]}.items()
+    ]
+    return "\n\n".join([
+        table(["Row", "What", "Ours", "Baseline", "Ratio", "Target", ""], rows),
+        f"{on['cores']} cores, {on['memory_gib']:g} GiB, Linux {on['kernel']}, Python "
+        f"{on['python']}, PostgreSQL {on['postgresql']}. The load is that of the minute before: "
+        "above 0.5 somebody else was at work.",
+        table(["Row", "Measured at", "On", "Times", "Load"], runs),
+    ])  # fmt: skip
+
+
+def written(value: float) -> str:
+    """Write a figure with as many digits as mean something."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004
+
+
+def ratio_of(figure: dict[str, Any]) -> str:
+    """Write a ratio with its spread."""
+    if "ratio" not in figure:
+        return "-"
+    spread = f" ({figure['ratio_from']:.2f} to {figure['ratio_to']:.2f})"
+    return f"{figure['ratio']:.2f}x" + (spread if len(figure["ours_each"]) > 1 else "")
+
+
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "settings": ("configuration.md", settings),
     "routes": ("api.md", routes),
@@ -236,6 +278,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "close codes": ("protocol.md", close_codes),
     "limits": ("protocol.md", limits),
     "lifecycle": ("lifecycle.md", lifecycle),
+    "stream benchmark": ("benchmarks.md", stream_benchmark),
 }
 
 

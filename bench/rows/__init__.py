@@ -1,0 +1,21 @@
+"""One module for each row of the table; `ROWS` names them in order."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from bench.measure import Figure, Setting
+from bench.rows import fanout, idle, idle_cpu, ingest, latency, replay
+
+Row = Callable[[Setting], Awaitable[list[Figure]]]
+
+ROWS: Final[Mapping[str, Row]] = {
+    "ingest": ingest.measure,
+    "latency": latency.measure,
+    "fanout": fanout.measure,
+    "replay": replay.measure,
+    "idle": idle.measure,
+    "idle-cpu": idle_cpu.measure,
+}
+
+HERE: Final = frozenset({"ingest"})
+"""Rows whose work is done in this process, not in a server's."""
