@@ -113,7 +113,7 @@ class Site:
             "PYK8S_LOG_CAP_BYTES": str(1024**3),
         }
         try:
-            async with self.process("bench.serve", own | settings) as process:
+            async with self.process("server", own | settings) as process:
                 yield process
         finally:
             with anyio.CancelScope(shield=True):

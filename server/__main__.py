@@ -103,9 +103,9 @@ class Server(uvicorn.Server):
         """Take nobody new, let each stream say its last words, then stop as uvicorn does."""
         for server in self.servers:
             server.close()
-        self._state["stopping"].set()
+        self._state["streams"].stop()
         with anyio.move_on_after(GOODBYE_SECONDS):
-            await self._state["sockets"].emptied()
+            await self._state["streams"].emptied()
         await super().shutdown(sockets)
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from starlette.requests import ClientDisconnect
 from pyk8s.wire.service import Check
 from server.api import descriptions, problems, routes, ui
 from server.api.security import SecurityHeaders
-from server.api.sockets import SocketCount
 from server.api.state import State
+from server.api.streams import Streams
 from server.commands.throttle import Throttle
 from server.config import REPOSITORY, Settings
 from server.controllers import reaper, retention
@@ -61,14 +61,16 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         anyio.create_task_group() as tasks,
     ):
         hub = Hub(database)
+        streams = Streams(settings.streams_per_user)
         receivers = Receivers(
             event=hub.on_event,
             job=hub.on_job,
-            revoked=hub.on_revoked,
+            revoked=streams.on_revoked,
             may_have_missed=hub.on_may_have_missed,
         )
         tasks.start_soon(HintListener(database.url, receivers).run)
         tasks.start_soon(hub.run)
+        tasks.start_soon(partial(streams.watch, database, clock=lambda: datetime.now(UTC)))
         if driver is not None:
             provisioner = Provisioner(
                 database=database,
@@ -98,9 +100,8 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             passwords=Passwords(),
             throttle=Throttle(time.monotonic),
             sealer=sealer,
-            sockets=SocketCount(settings.streams_per_user),
+            streams=streams,
             documents=descriptions.write(),
-            stopping=anyio.Event(),
         )
         tasks.cancel_scope.cancel()
 

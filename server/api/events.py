@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Annotated, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -90,7 +89,6 @@ def _long(
         pieces,
         state=request.state,
         principal=principal,
-        clock=lambda: datetime.now(UTC),
         media_type=media,
         headers=STREAM_HEADERS,
     )

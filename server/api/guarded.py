@@ -1,7 +1,7 @@
 """uvicorn's two protocols with the limits that they lack: time, sizes, numbers of small frames.
 
 Both end a connection at once where a close in good order would wait for its peer, and tell the
-application how to do so (`server.api.sockets.hang_up`).
+application how to do so (`server.api.streams.hang_up`).
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 
 from server.api.protocol import CLOSE_CODES
-from server.api.sockets import HANG_UP
+from server.api.streams import HANG_UP
 
 REQUEST_SECONDS: Final = 20.0
 """A request is here, with its body (64 KiB at most), within this time, or never."""

@@ -15,7 +15,7 @@ from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease
 from pyk8s.wire.frames import EventPage
 from pyk8s.wire.service import Capacity, Health, ServerInfo, TemplateList
 from server.api import accounts, admin, clusters, documents, events, service, stream
-from server.api.sockets import TooManySockets
+from server.api.streams import TooManySockets
 from server.errors import (
     CrossOrigin,
     Forbidden,

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypedDict
 
-import anyio
-
 from pyk8s.wire.service import Check
-from server.api.sockets import SocketCount
+from server.api.streams import Streams
 from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
@@ -33,9 +31,8 @@ class State(TypedDict):
     passwords: Passwords
     throttle: Throttle
     sealer: Sealer
-    sockets: SocketCount
+    streams: Streams
     documents: Documents
-    stopping: anyio.Event
 
 
 def session_lifetime(settings: Settings) -> timedelta:

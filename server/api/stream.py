@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -32,7 +31,7 @@ from pyk8s.wire.frames import (
     Unsubscribe,
 )
 from server import __version__
-from server.api.audience import LAST_SECONDS, SEND_SECONDS, Clock, credential_ended, patiently
+from server.api.audience import LAST_SECONDS, patiently
 from server.api.auth import authenticate
 from server.api.protocol import (
     CLOSE_CODES,
@@ -43,8 +42,8 @@ from server.api.protocol import (
     Closed,
     limits_of,
 )
-from server.api.sockets import hang_up
 from server.api.state import State
+from server.api.streams import Stream, hang_up
 from server.errors import Unavailable, ValidationFailed
 from server.fanout.follow import (
     Batch,
@@ -56,7 +55,6 @@ from server.fanout.follow import (
     follow_owner,
 )
 from server.store import clusters
-from server.store.accounts import Principal
 
 MINUTE: Final = 60.0
 CLUSTER_PREFIX: Final = "cluster:"
@@ -73,52 +71,49 @@ async def stream(websocket: WebSocket[State]) -> None:
             f"the stream speaks the subprotocol {SUBPROTOCOL}",
             fix=f"offer it: Sec-WebSocket-Protocol: {SUBPROTOCOL}",
         )
-    with websocket.state["sockets"].admit(principal.user.id), suppress(WebSocketDisconnect):
+    with websocket.state["streams"].admit(principal) as stream, suppress(WebSocketDisconnect):
         await websocket.accept(subprotocol=SUBPROTOCOL)
-        await Connection(websocket, principal, clock=lambda: datetime.now(UTC)).serve()
+        await Connection(websocket, stream).serve()
 
 
 class Connection:
     """One client and its subscriptions, each a task of the connection's group."""
 
-    def __init__(self, websocket: WebSocket[State], principal: Principal, *, clock: Clock) -> None:
+    def __init__(self, websocket: WebSocket[State], stream: Stream) -> None:
         self._websocket = websocket
-        self._clock = clock
         self._state = websocket.state
-        self._principal = principal
-        self._sending = anyio.Lock()
+        self._stream = stream
+        self._sending = anyio.Lock(fast_acquire=True)
         self._subscriptions: dict[str, anyio.CancelScope] = {}
         self._epoch: UUID | None = None
-        self._closing: Closed | None = None
 
     async def serve(self) -> None:
         """Talk until one side has enough."""
+        is_gone = False
         try:
-            async with anyio.create_task_group() as tasks:
-                for work in (self._read, self._watch_credential, self._watch_stop):
-                    tasks.start_soon(self._until_closed, tasks.cancel_scope, partial(work, tasks))
+            with self._stream.scope:
+                async with anyio.create_task_group() as tasks:
+                    await self._until_closed(partial(self._read, tasks))
         except* WebSocketDisconnect:
-            self._closing = None  # the client is gone; there is nobody to tell
-        if self._closing is not None:
-            await self._close(self._closing)
+            is_gone = True  # there is nobody to tell
+        if self._stream.ended is not None and not is_gone:
+            await self._close(self._stream.ended)
 
-    async def _until_closed(self, scope: anyio.CancelScope, work: Work) -> None:
+    async def _until_closed(self, work: Work) -> None:
         """Run a part of the connection; the first to end it says why, and ends the others."""
         try:
             await work()
         except Closed as closed:
-            self._closing = self._closing or closed
-            scope.cancel()
-        except Unavailable as error:
-            self._closing = self._closing or Closed("restart", error.detail)
-            scope.cancel()
+            self._stream.end(closed)
 
     async def _close(self, closed: Closed) -> None:
+        last: ServerFrame
+        if closed.reason == "restart":
+            last = Goaway(retry_after_ms=GOAWAY_RETRY_MS)
+        else:
+            last = StreamError(topic=closed.topic, code=closed.reason, detail=closed.detail)
         with anyio.move_on_after(LAST_SECONDS) as limit, suppress(WebSocketDisconnect):
-            if closed.reason != "restart":
-                await self._send(
-                    StreamError(topic=closed.topic, code=closed.reason, detail=closed.detail)
-                )
+            await self._send(last)
             await self._websocket.close(CLOSE_CODES[closed.reason], closed.reason)
         if limit.cancelled_caught:
             hang_up(self._websocket.scope)
@@ -191,7 +186,7 @@ class Connection:
         work: Work = self._follow_owner if topic == "clusters" else partial(self._begin, frame)
         scope = anyio.CancelScope()
         self._subscriptions[topic] = scope
-        tasks.start_soon(self._within, scope, topic, tasks.cancel_scope, work)
+        tasks.start_soon(self._within, scope, topic, work)
 
     async def _begin(self, frame: Subscribe) -> None:
         topic = frame.topic
@@ -207,11 +202,13 @@ class Connection:
         after = cluster.last_seq if frame.after is None else frame.after
         await self._follow_cluster(topic, cluster.id, after)
 
-    async def _within(
-        self, scope: anyio.CancelScope, topic: str, whole: anyio.CancelScope, work: Work
-    ) -> None:
+    async def _within(self, scope: anyio.CancelScope, topic: str, work: Work) -> None:
+        """Follow a topic. One that cannot be read for now costs nothing but its subscription."""
         with scope:
-            await self._until_closed(whole, work)
+            try:
+                await self._until_closed(work)
+            except Unavailable as error:
+                await self._send(StreamError(topic=topic, code="unavailable", detail=error.detail))
         if self._subscriptions.get(topic) is scope:
             del self._subscriptions[topic]
 
@@ -224,7 +221,7 @@ class Connection:
         except ValueError:
             raise gone from None
         async with self._state["database"].reading() as session:
-            cluster = await clusters.get(session, self._principal.user.id, cluster_id)
+            cluster = await clusters.get(session, self._stream.principal.user.id, cluster_id)
         if cluster is None:
             raise gone
         return cluster
@@ -247,7 +244,7 @@ class Connection:
 
     async def _follow_owner(self) -> None:
         following = follow_owner(
-            self._state["hub"], self._state["database"], self._principal.user.id
+            self._state["hub"], self._state["database"], self._stream.principal.user.id
         )
         async with aclosing(following):
             async for item in following:
@@ -262,23 +259,11 @@ class Connection:
                     case CaughtUp(seq=seq):
                         await self._send(Bookmark(topic="clusters", seq=seq))
 
-    async def _watch_credential(self, _: anyio.abc.TaskGroup) -> None:
-        await credential_ended(self._state, self._principal, self._clock)
-        raise Closed("unauthenticated", "the session or token has ended")
-
-    async def _watch_stop(self, _: anyio.abc.TaskGroup) -> None:
-        await self._state["stopping"].wait()
-        await self._send(Goaway(retry_after_ms=GOAWAY_RETRY_MS))
-        raise Closed("restart", "the server restarts")
-
     async def _send(self, frame: ServerFrame) -> None:
         await self._send_text(frame.model_dump_json(by_alias=True, exclude_none=False))
 
     async def _send_text(self, text: str) -> None:
-        with anyio.move_on_after(SEND_SECONDS) as limit:
-            async with self._sending:
-                if self._websocket.application_state is not WebSocketState.CONNECTED:
-                    raise WebSocketDisconnect(1006)  # another task found out before this one
-                await self._websocket.send_text(text)
-        if limit.cancelled_caught:
-            raise Closed("slow", f"a frame was not taken in {SEND_SECONDS:g} s")
+        async with self._sending:
+            if self._websocket.application_state is not WebSocketState.CONNECTED:
+                raise WebSocketDisconnect(1006)  # another task found out before this one
+            await self._stream.send(self._websocket.send_text(text))

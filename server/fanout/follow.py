@@ -78,7 +78,7 @@ async def follow_cluster(
             yield Ended(after)
             return
         feed.hint(seen.last_seq)
-        cursor, was_live, said_at = after, False, anyio.current_time()
+        cursor, was_live, is_quiet, said_at = after, False, False, anyio.current_time()
         while True:
             hint = feed.next_hint()
             if was_live and feed.lags(cursor):
@@ -98,12 +98,16 @@ async def follow_cluster(
                 if run.is_end:
                     yield Ended(cursor)
                     return
-            if not runs:
-                was_live = True
+            if runs:
+                said_at = anyio.current_time()
+                continue
+            # While lines come one after the other, each of them says as much as a bookmark.
+            if not was_live or is_quiet:
+                was_live, said_at = True, anyio.current_time()
                 yield CaughtUp(cursor)
-                with anyio.move_on_after(BOOKMARK_SECONDS):
-                    await hint.wait()
-            said_at = anyio.current_time()
+            with anyio.move_on_after(BOOKMARK_SECONDS) as waited:
+                await hint.wait()
+            is_quiet = waited.cancelled_caught
 
 
 class _Away:

@@ -45,7 +45,6 @@ class Hub:
         self._database = database
         self._feeds: dict[UUID, tuple[ClusterFeed, int]] = {}
         self._owners: dict[UUID, set[OwnerWatch]] = {}
-        self._revocations: dict[UUID, set[anyio.Event]] = {}
         self._work = anyio.Event()
         self._doubt = anyio.Event()
 
@@ -57,11 +56,6 @@ class Hub:
     def on_job(self) -> None:
         """Take a hint: there may be work."""
         self._work.set()
-
-    def on_revoked(self, credential_id: UUID) -> None:
-        """Take a hint: a session or token has ended."""
-        for ended in self._revocations.get(credential_id, ()):
-            ended.set()
 
     def on_may_have_missed(self) -> None:
         """Hints may have been lost: look what there is."""
@@ -142,15 +136,3 @@ class Hub:
             self._owners[owner_id].discard(watch)
             if not self._owners[owner_id]:
                 del self._owners[owner_id]
-
-    @contextmanager
-    def watch_revocation(self, credential_id: UUID) -> Iterator[anyio.Event]:
-        """Get an event that is set when the session or token ends."""
-        ended = anyio.Event()
-        self._revocations.setdefault(credential_id, set()).add(ended)
-        try:
-            yield ended
-        finally:
-            self._revocations[credential_id].discard(ended)
-            if not self._revocations[credential_id]:
-                del self._revocations[credential_id]

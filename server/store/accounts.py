@@ -1,5 +1,6 @@
 """Users, sessions and tokens."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,6 +26,11 @@ class Principal:
     session_id: UUID | None
     token_id: UUID | None
     expires_at: datetime | None
+
+    @property
+    def credential_id(self) -> UUID | None:
+        """The session or token."""
+        return self.session_id or self.token_id
 
 
 def scopes_of(user: User) -> frozenset[Scope]:
@@ -147,15 +153,11 @@ async def by_token(session: ReadSession, secret_hash: bytes) -> Principal | None
     return Principal(user, scopes, None, row.id, row.expires_at)
 
 
-async def still_valid(session: ReadSession, principal: Principal) -> bool:
-    """Tell whether a principal that was found earlier would still be found."""
-    if principal.session_id is not None:
-        query = select(SessionRow.id).where(
-            SessionRow.id == principal.session_id, *_living_session()
-        )
-    else:
-        query = select(TokenRow.id).where(TokenRow.id == principal.token_id, *_living_token())
-    return await session.scalar(query) is not None
+async def valid_among(session: ReadSession, credential_ids: Collection[UUID | None]) -> set[UUID]:
+    """Give those sessions and tokens of these that would still be accepted."""
+    sessions = select(SessionRow.id).where(SessionRow.id.in_(credential_ids), *_living_session())
+    tokens = select(TokenRow.id).where(TokenRow.id.in_(credential_ids), *_living_token())
+    return set(await session.scalars(sessions.union_all(tokens)))
 
 
 async def touch(session: WriteSession, principal: Principal) -> None:
@@ -164,7 +166,7 @@ async def touch(session: WriteSession, principal: Principal) -> None:
     await session.execute(
         update(table)
         .where(
-            table.id == (principal.session_id or principal.token_id),
+            table.id == principal.credential_id,
             or_(table.last_used_at.is_(None), table.last_used_at < func.now() - TOUCH_AFTER),
         )
         .values(last_used_at=func.now())

@@ -21,9 +21,8 @@ SETTLED: Final = frozenset({"ready", "failed", "deleted"})
 class ServerProcess:
     """One `python -m server`, in a data directory and with a port that outlive it."""
 
-    def __init__(self, site: "Site", port: int, *, module: str = "server") -> None:
+    def __init__(self, site: "Site", port: int) -> None:
         self._site = site
-        self._module = module
         self.url = f"http://127.0.0.1:{port}"
         self._env = site.environment | {"PYK8S_PORT": str(port)}
         self._process: asyncio.subprocess.Process | None = None
@@ -37,7 +36,7 @@ class ServerProcess:
         """Start, and wait until it says that it is ready."""
         with (self._site.path / "server.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self._module,
+                sys.executable, "-m", "server",
                 env=self._env | settings, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         async with asyncio.timeout(PATIENCE_SECONDS), httpx.AsyncClient(trust_env=False) as client:

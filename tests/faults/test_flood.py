@@ -122,11 +122,11 @@ async def test_every_line_arrives_and_nobody_is_slowed(
         simulated(database_url, PYK8S_LOG_CAP_BYTES=str(CAP_BYTES)) as site,
         httpx.AsyncClient(trust_env=False, timeout=30) as http,
     ):
-        watched = ServerProcess(site, free_port(), module="tests.faults.open_house")
+        watched = ServerProcess(site, free_port())
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(site.server.start(PYK8S_ROLES="provisioner,controllers,api"))
-                tasks.create_task(watched.start(PYK8S_ROLES="api"))
+                tasks.create_task(watched.start(PYK8S_ROLES="api", PYK8S_STREAMS_PER_USER="10000"))
             flood = f"1000000:{OTHERS_PER_SECOND}"
             ids = [
                 await create(http, site.server.url, person, f"other-{n}", flood)

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from server.__main__ import TCP_OPTIONS
-from server.api import audience, stream
+from server.api import stream, streams
 from server.config import Settings
 from tests.faults.crowd import Viewer, footprint, quantile_of, simulated_site, stalled, viewing
 from tests.faults.site import eventually
@@ -101,8 +101,7 @@ async def test_stalled_readers_go_and_nobody_notices(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same with less patience and fewer peers, in this process."""
-    monkeypatch.setattr(audience, "SEND_SECONDS", 2.0)
-    monkeypatch.setattr(stream, "SEND_SECONDS", 2.0)
+    monkeypatch.setattr(streams, "SEND_SECONDS", 2.0)
     monkeypatch.setattr(stream, "LAST_SECONDS", 0.5)
     monkeypatch.setitem(TCP_OPTIONS, "TCP_USER_TIMEOUT", 60_000)
     settings = Settings(

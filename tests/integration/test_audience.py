@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from server.api import audience
+from server.api import audience, streams
 from server.config import Settings
 from tests.integration.by_hand import peer
 from tests.integration.conftest import Caller, LabServer, serving, sign_up
@@ -73,7 +73,7 @@ async def test_all_kinds_of_streams_count_together(ann: Caller, lab_server: LabS
         assert (await ann.http.get(f"{path}/log")).status_code == 200
         assert (await ann.http.head(kinds[0], headers=SSE)).status_code == 200
     async with asyncio.timeout(10):
-        await lab_server.state["sockets"].emptied()
+        await lab_server.state["streams"].emptied()
 
 
 def raw_stream(caller: Caller) -> connect:
@@ -139,7 +139,7 @@ async def signed_up(server: LabServer) -> AsyncIterator[Caller]:
 async def test_a_reader_that_takes_nothing_is_hung_up_on(
     ann: Caller, lab_server: LabServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audience, "SEND_SECONDS", 0.5)
+    monkeypatch.setattr(streams, "SEND_SECONDS", 0.5)
     monkeypatch.setattr(audience, "LAST_SECONDS", 0.5)
     cluster = await ann.create(labels={"simulate": "flood:6000:0"})
     path = f"/api/v1/clusters/{cluster['id']}"
@@ -150,7 +150,7 @@ async def test_a_reader_that_takes_nothing_is_hung_up_on(
             await slow.send(f"{head}Authorization: Bearer {ann.token}\r\n\r\n".encode())
             await slow.head()
         async with asyncio.timeout(20):
-            await lab_server.state["sockets"].emptied()
+            await lab_server.state["streams"].emptied()
 
 
 async def test_a_filter_names_types_that_exist(ann: Caller) -> None:

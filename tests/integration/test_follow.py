@@ -36,7 +36,7 @@ async def listening(database: Database) -> AsyncIterator[Hub]:
         ready.set()
         hub.on_may_have_missed()
 
-    receivers = Receivers(hub.on_event, hub.on_job, hub.on_revoked, on_may_have_missed)
+    receivers = Receivers(hub.on_event, hub.on_job, lambda _: None, on_may_have_missed)
     async with running(hub):
         task = asyncio.create_task(HintListener(database.url, receivers).run())
         async with asyncio.timeout(10):

@@ -139,7 +139,7 @@ async def test_who_floods_is_closed_and_takes_no_memory(
                 assert code in {4429, 4504, None}, name
             async with asyncio.timeout(20):
                 await sending
-                await lab_server.state["sockets"].emptied()
+                await lab_server.state["streams"].emptied()
         assert resident_bytes() - before < 24 * MIB, name
     assert [record.getMessage() for record in caplog.records] == []
 
