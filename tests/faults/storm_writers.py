@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import select
+
 from pyk8s.wire.facts import LogLine, Note
 from server.errors import Unavailable
 from server.store import event_log
 from server.store.database import Database
 from server.store.event_log import Draft
+from server.store.tables import ClusterRow
 from tests.faults.ledger import content_of
 
 BATCHES: Final = (1, 1, 2, 3, 10, 20, 50)
@@ -19,6 +22,8 @@ HOLD_SECONDS: Final = 0.01
 """A transaction is held open for so long at most, before and after it has written."""
 ROLLED_BACK: Final = 0.05
 """So many of the transactions come to nothing."""
+
+PAGE: Final = 5000
 
 Written = dict[UUID, dict[int, bytes]]
 """Of each cluster, the content of each number."""
@@ -74,11 +79,31 @@ async def _write(database: Database, written: Written, task: Task, number: int) 
                 await asyncio.sleep(rng.random() * HOLD_SECONDS)
                 if rng.random() < ROLLED_BACK:
                     raise ZeroDivisionError
-        except (ZeroDivisionError, Unavailable):  # it may wait too long for its turn, too
+        except ZeroDivisionError:
             continue
+        except Unavailable:  # it waited too long: for its turn, or to hear that it is committed
+            found = await _find(database, cluster_id, texts[-1])
+            if found is None:
+                continue
+            last = found
         left[cluster_id] -= count
         if not left[cluster_id]:
             del left[cluster_id]
         for seq, each in enumerate(data, start=last - count + 1):
             assert seq not in written[cluster_id]
             written[cluster_id][seq] = content_of(each.TYPE, each.text)
+
+
+async def _find(database: Database, cluster_id: UUID, text: str) -> int | None:
+    """Give the number of the event with a text, once whoever writes to the cluster is done."""
+    async with database.transaction() as session:
+        await session.execute(
+            select(ClusterRow.id).where(ClusterRow.id == cluster_id).with_for_update()
+        )
+        after = 0
+        while page := await event_log.read(session, cluster_id, after=after, limit=PAGE):
+            for event in page:
+                if getattr(event.data, "text", None) == text:
+                    return event.seq
+            after = page[-1].seq
+    return None

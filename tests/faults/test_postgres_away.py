@@ -26,7 +26,7 @@ from tests.faults.transports import Place, over_pages
 
 FLOOD_TEXT: Final = "I1123 12:00:00.000000     178 flood.go:1] a line of the simulated flood"
 LINES_PER_SECOND: Final = 20
-ASK_SECONDS: Final = 0.1
+ASK_SECONDS: Final = 0.5
 LONGEST_ANSWER_SECONDS: Final = 10.0
 """Promised are 5.5 s; what waits for a silent PostgreSQL itself waits for 15 s and more."""
 BACK_SECONDS: Final = 90.0

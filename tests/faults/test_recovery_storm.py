@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from pyk8s.wire.cluster import Cluster
 from server.store.database import Database
-from tests.factories import add_cluster
+from tests.factories import add_cluster, announce_host
 from tests.faults.ledger import Ledger, digest_of
 from tests.faults.simulated_site import Person, people, second_server, simulated
 from tests.faults.storm_writers import Task, Written, warm_up, write
@@ -118,6 +118,8 @@ def assert_may_come_back(code: int) -> None:
     assert code in COME_BACK, code
 
 
+# Cut in the middle of a handshake, a client's library may leave a socket to the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "size",
     [
@@ -131,15 +133,17 @@ async def test_readers_that_are_cut_all_the_time_miss_nothing(
     database = Database(database_url, pool_size=4)
     written: Written = {}
     async with (
-        simulated(database_url) as site,
+        simulated(database_url, PYK8S_ROLES="api") as site,
         second_server(site) as second,
         httpx.AsyncClient(trust_env=False, timeout=30, limits=httpx.Limits()) as http,
     ):
         with ProcessPoolExecutor(size.processes, get_context("spawn")) as processes:
             warm = [processes.submit(warm_up) for _ in range(size.processes)]
+            # Nobody works here: what is written of a cluster is what the writers write.
+            await announce_host(database)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(site.server.start())
-                tasks.create_task(second.start(PYK8S_ROLES="api"))
+                tasks.create_task(second.start())
             await asyncio.gather(*map(asyncio.wrap_future, warm))
             owners = await people(database, size.clusters)
             clusters = [await add_cluster(database, each.user) for each in owners]
