@@ -184,9 +184,6 @@ async def test_they_lose_nothing(settings: Settings, tmp_path: Path) -> None:
                 clients[name] = client
             ready = await caller.until("demo", "ready")
             await until(lambda: all(each.count >= ready["last_seq"] for each in clients.values()))
-            # What is open over HTTP would hold up the end of the server for its time of grace.
-            if "curl" in clients:
-                clients["curl"].relay.cut()
         async with serving(settings):
             assert (await caller.http.delete("/api/v1/clusters/demo")).status_code == 202
             async with asyncio.timeout(60):

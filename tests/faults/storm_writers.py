@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from pyk8s.wire.facts import LogLine, Note
 from server.errors import Unavailable
-from server.store import event_log
+from server.store import event_log, event_reads
 from server.store.database import Database
 from server.store.event_log import Draft
 from server.store.tables import ClusterRow
@@ -101,7 +101,7 @@ async def _find(database: Database, cluster_id: UUID, text: str) -> int | None:
             select(ClusterRow.id).where(ClusterRow.id == cluster_id).with_for_update()
         )
         after = 0
-        while page := await event_log.read(session, cluster_id, after=after, limit=PAGE):
+        while page := await event_reads.read(session, cluster_id, after=after, limit=PAGE):
             for event in page:
                 if getattr(event.data, "text", None) == text:
                     return event.seq
