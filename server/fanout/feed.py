@@ -1,81 +1,89 @@
 """The recent events of one watched cluster, read once from the database for all its followers."""
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import takewhile
-from typing import Final
-from uuid import UUID
+from typing import Any, Final
 
 import anyio
 
-from server.store import event_reads
-from server.store.database import Database
+from server.errors import Unavailable
 from server.store.runs import RUN_CHARS, RUN_EVENTS, Run, join
 
 RING_CHARS: Final = 2 * 1024 * 1024
-READ_SECONDS: Final = 5.0
-"""Who waits for longer is told that PostgreSQL does not answer, and tries again."""
 FRAMES: Final = 16
 """So many frames are kept; followers at the same place share one."""
+RETRY_SECONDS: Final = 0.5
+"""Between two tries while PostgreSQL is away."""
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+Read = Callable[[int], Awaitable[Sequence[Run]]]
+"""Gives some of the events after a number."""
 
 
 class ClusterFeed:
     """A ring of the newest events; what is older comes from the database.
 
-    There is no task behind it: the follower that is first to look after a hint reads for all.
+    A hint has it read on, once, and only what has been read wakes those who follow.
     """
 
-    def __init__(self, database: Database, cluster_id: UUID) -> None:
-        self._database = database
-        self._cluster_id = cluster_id
+    def __init__(self, read: Read, start: Callable[[Work], None]) -> None:
+        self._read = read
+        self._start = start
         self._ring: deque[Run] = deque()
         self._ring_chars = 0
-        self._floor: int | None = None  # the ring holds every event above it, up to _head
-        self._head = 0
+        self._floor: int | None = None  # the ring holds every event above it, up to head
+        self.head = 0
+        """The last number that the ring holds."""
         self._hinted = 0
-        self._reading = anyio.Lock(fast_acquire=True)
+        self._is_reading = False
         self._woken = anyio.Event()
         self._frames: OrderedDict[tuple[int, int], str] = OrderedDict()
 
+    def begin(self, seq: int) -> None:
+        """There are events up to `seq`; the first follower says so. The ring begins there."""
+        if self._floor is None:
+            self._floor = self.head = self._hinted = seq
+        else:
+            self.hint(seq)
+
     def hint(self, seq: int) -> None:
         """There are events up to `seq`."""
-        if seq > self._hinted:
-            self._hinted = seq
-            self._woken.set()
-            self._woken = anyio.Event()
+        if self._floor is None or seq <= self._hinted:
+            return
+        self._hinted = seq
+        if not self._is_reading:
+            self._is_reading = True
+            self._start(self._read_on)
+
+    def wake(self) -> None:
+        """Have all followers look, and say where they are."""
+        self._woken.set()
+        self._woken = anyio.Event()
+
+    def next_wake(self) -> anyio.Event:
+        """Give what is set when there is something. Take it before looking, wait on it after."""
+        return self._woken
 
     @property
-    def head(self) -> int:
-        """The last number that the ring holds."""
-        return self._head
-
-    def next_hint(self) -> anyio.Event:
-        """Give what the next hint sets. Take it before reading, wait on it after."""
-        return self._woken
+    def is_behind(self) -> bool:
+        """Whether there is more than was read, as long as PostgreSQL is away."""
+        return self._hinted > self.head
 
     def lags(self, cursor: int) -> bool:
         """Tell whether a follower at `cursor` is behind what the ring still holds."""
         return self._floor is not None and cursor < self._floor
 
     async def after(self, cursor: int) -> Sequence[Run]:
-        """Give the next events after `cursor`; none when there are none as far as was hinted.
+        """Give the next events after `cursor`; none when there are none in the ring.
 
         Raises:
-            Unavailable: PostgreSQL does not answer.
-            TimeoutError: nor does it say no.
+            Unavailable: they are older, and PostgreSQL does not answer.
         """
         if self.lags(cursor):
             return await self._read(cursor)
-        if cursor < self._head:
-            return self._from_ring(cursor)
-        if cursor == self._head >= self._hinted and self._floor is not None:
+        if cursor >= self.head:
             return ()
-        with anyio.fail_after(READ_SECONDS):
-            async with self._reading:
-                if self._floor is None or cursor > self._head:
-                    self._restart_at(cursor)
-                if cursor == self._head and self._hinted > self._head:
-                    await self._extend()
         return self._from_ring(cursor)
 
     def frame(self, topic: str, run: Run) -> str:
@@ -91,11 +99,9 @@ class ClusterFeed:
 
     def _from_ring(self, cursor: int) -> Sequence[Run]:
         """Give what a frame can hold. Small runs make one: who is behind catches up with few."""
-        if self.lags(cursor) or cursor >= self._head:
-            return ()
+        ahead = list(takewhile(lambda run: run.last > cursor, reversed(self._ring)))
         taken: list[Run] = []
         count = chars = 0
-        ahead = list(takewhile(lambda run: run.last > cursor, reversed(self._ring)))
         for run in reversed(ahead):
             next_run = run.after(cursor)
             count += next_run.last - next_run.first + 1
@@ -105,22 +111,26 @@ class ClusterFeed:
             taken.append(next_run)
         return (join(taken),)
 
-    async def _read(self, cursor: int) -> Sequence[Run]:
-        with anyio.fail_after(READ_SECONDS):
-            async with self._database.reading() as session:
-                return await event_reads.read_runs(session, self._cluster_id, after=cursor)
+    async def _read_on(self) -> None:
+        try:
+            while self._hinted > self.head:
+                try:
+                    runs = await self._read(self.head)
+                except Unavailable:
+                    runs = ()
+                if runs:
+                    self._extend(runs)
+                    self.wake()
+                else:
+                    await anyio.sleep(RETRY_SECONDS)
+        finally:
+            self._is_reading = False
 
-    def _restart_at(self, cursor: int) -> None:
-        self._ring.clear()
-        self._frames.clear()
-        self._ring_chars = 0
-        self._floor = self._head = cursor
-
-    async def _extend(self) -> None:
-        for run in await self._read(self._head):
+    def _extend(self, runs: Sequence[Run]) -> None:
+        for run in runs:
             self._ring.append(run)
             self._ring_chars += len(run.text)
-            self._head = run.last
+            self.head = run.last
         while self._ring_chars > RING_CHARS and len(self._ring) > 1:
             dropped = self._ring.popleft()
             self._ring_chars -= len(dropped.text)

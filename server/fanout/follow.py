@@ -13,15 +13,15 @@ import anyio
 
 from pyk8s.wire.cluster import Cluster, Phase
 from server.errors import Unavailable
-from server.fanout.feed import READ_SECONDS, ClusterFeed
-from server.fanout.hub import Hub, OwnerWatch
+from server.fanout.feed import ClusterFeed
+from server.fanout.hub import READ_SECONDS, Hub, OwnerWatch
 from server.store import clusters, event_reads
 from server.store.clusters import Head
 from server.store.database import Database
 from server.store.runs import SEPARATOR, Run, StoredEvent
 
-BOOKMARK_SECONDS: Final = 10.0
-"""Something is said this often even when nothing happens."""
+AWAY_SECONDS: Final = 2.0
+"""While PostgreSQL is away: between two tries, each of which is told."""
 RETRY_SECONDS: Final = 0.5
 
 
@@ -71,26 +71,24 @@ async def follow_cluster(
     with hub.watch_cluster(cluster_id) as feed:
         while (seen := await _seen(database, cluster_id)) is _AWAY:
             yield FellBehind(after + 1, after + 1)
-            await anyio.sleep(RETRY_SECONDS)
+            await anyio.sleep(AWAY_SECONDS)
         if not isinstance(seen, Cluster) or (
             seen.phase is Phase.DELETED and after >= seen.last_seq
         ):
             yield Ended(after)
             return
-        feed.hint(seen.last_seq)
-        cursor, was_live, is_quiet, said_at = after, False, False, anyio.current_time()
+        feed.begin(seen.last_seq)
+        cursor, was_live, has_spoken = after, False, True
         while True:
-            hint = feed.next_hint()
+            wake = feed.next_wake()
             if was_live and feed.lags(cursor):
                 was_live = False
                 yield FellBehind(cursor + 1, feed.head)
             try:
                 runs = await feed.after(cursor)
-            except (Unavailable, TimeoutError):
-                if anyio.current_time() - said_at >= BOOKMARK_SECONDS:
-                    said_at = anyio.current_time()
-                    yield _stands_at(cursor, feed, was_live=was_live)
-                await anyio.sleep(RETRY_SECONDS)
+            except Unavailable:
+                yield FellBehind(cursor + 1, max(feed.head, cursor + 1))
+                await anyio.sleep(AWAY_SECONDS)
                 continue
             for run in runs:
                 cursor = run.last
@@ -99,15 +97,13 @@ async def follow_cluster(
                     yield Ended(cursor)
                     return
             if runs:
-                said_at = anyio.current_time()
+                has_spoken = True
                 continue
             # While lines come one after the other, each of them says as much as a bookmark.
-            if not was_live or is_quiet:
-                was_live, said_at = True, anyio.current_time()
-                yield CaughtUp(cursor)
-            with anyio.move_on_after(BOOKMARK_SECONDS) as waited:
-                await hint.wait()
-            is_quiet = waited.cancelled_caught
+            if not was_live or not has_spoken:
+                yield _stands_at(cursor, feed)
+            was_live, has_spoken = was_live or not feed.is_behind, False
+            await wake.wait()
 
 
 class _Away:
@@ -126,11 +122,11 @@ async def _seen(database: Database, cluster_id: UUID) -> Cluster | _Away | None:
         return _AWAY
 
 
-def _stands_at(cursor: int, feed: ClusterFeed, *, was_live: bool) -> CaughtUp | FellBehind:
-    """Say what is known while nobody can look: it holds the connection."""
-    if was_live and feed.head <= cursor:
-        return CaughtUp(cursor)
-    return FellBehind(cursor + 1, max(feed.head, cursor + 1))
+def _stands_at(cursor: int, feed: ClusterFeed) -> CaughtUp | FellBehind:
+    """Say what is known. It holds the connection, also while nobody can read."""
+    if feed.is_behind:
+        return FellBehind(cursor + 1, max(feed.head, cursor + 1))
+    return CaughtUp(cursor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +148,8 @@ async def follow_owner(
         yield Snapshots(first)
         cursors = {cluster.id: cluster.last_seq for cluster in first}
         while True:
-            with anyio.move_on_after(BOOKMARK_SECONDS) as waited:
-                await watch.wait()
-            if waited.cancelled_caught:
+            await watch.wait()
+            if not watch.hinted:
                 yield CaughtUp(max(cursors.values(), default=0))
             async for batch in _news(database, watch, cursors):
                 yield batch

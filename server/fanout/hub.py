@@ -1,22 +1,30 @@
 """Where hints arrive and followers wait. It holds no events but each watched cluster's ring."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 from uuid import UUID
 
 import anyio
+import anyio.abc
 
 from server.errors import Unavailable
-from server.fanout.feed import ClusterFeed
-from server.store import clusters
+from server.fanout.feed import ClusterFeed, Work
+from server.store import clusters, event_reads
 from server.store.clusters import Head
 from server.store.database import Database
 from server.store.hints import EventHint
+from server.store.runs import Run
 
 LOOK_SECONDS: Final = 10.0
 """A hint can be lost in ways that nobody notices; so the hub looks this often anyway."""
+BOOKMARK_SECONDS: Final = 10.0
+"""Every follower is woken this often, and says where it is when nothing has happened."""
+SLICES: Final = 50
+READ_SECONDS: Final = 5.0
+"""Who waits for longer is told that PostgreSQL does not answer, and tries again."""
 RETRY_SECONDS: Final = 1.0
 
 
@@ -32,10 +40,21 @@ class OwnerWatch:
         self.hinted[head.cluster_id] = head
         self._woken.set()
 
+    def wake(self) -> None:
+        """Have the follower look, and say where it is."""
+        self._woken.set()
+
     async def wait(self) -> None:
         """Wait for something to look at; then forget that it was said."""
         await self._woken.wait()
         self._woken = anyio.Event()
+
+
+class Waiting(Protocol):
+    """Followers that can be woken."""
+
+    def wake(self) -> None:
+        """Have them look."""
 
 
 class Hub:
@@ -43,6 +62,8 @@ class Hub:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._waiting: list[Work] = []
         self._feeds: dict[UUID, tuple[ClusterFeed, int]] = {}
         self._owners: dict[UUID, set[OwnerWatch]] = {}
         self._work = anyio.Event()
@@ -83,7 +104,16 @@ class Hub:
         every_seconds: float = LOOK_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
-        """Look again and again until cancelled: regularly, and when hints may have been lost."""
+        """Read what is hinted, and look by itself again and again, until cancelled."""
+        async with anyio.create_task_group() as self._tasks:
+            for work in self._waiting:
+                self._tasks.start_soon(work)
+            self._tasks.start_soon(self._look_again, every_seconds, sleep)
+            self._tasks.start_soon(self._have_bookmarks_said, sleep)
+
+    async def _look_again(
+        self, every_seconds: float, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
         while True:
             with anyio.move_on_after(every_seconds):
                 await self._doubt.wait()
@@ -93,6 +123,31 @@ class Hub:
             except Unavailable:
                 self._doubt.set()
                 await sleep(RETRY_SECONDS)
+
+    async def _have_bookmarks_said(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Wake followers a few at a time, so that no timer is needed for each of them."""
+        while True:
+            waiting: list[Waiting] = [feed for feed, _ in self._feeds.values()]
+            waiting += [watch for watches in self._owners.values() for watch in watches]
+            portion = max(1, -(-len(waiting) // SLICES))
+            for start in range(0, SLICES * portion, portion):
+                for each in waiting[start : start + portion]:
+                    each.wake()
+                await sleep(BOOKMARK_SECONDS / SLICES)
+
+    def _start(self, work: Work) -> None:
+        if self._tasks is None:
+            self._waiting.append(work)
+        else:
+            self._tasks.start_soon(work)
+
+    async def _read(self, cluster_id: UUID, after: int) -> Sequence[Run]:
+        try:
+            with anyio.fail_after(READ_SECONDS):
+                async with self._database.reading() as session:
+                    return await event_reads.read_runs(session, cluster_id, after=after)
+        except TimeoutError as error:
+            raise Unavailable("PostgreSQL does not answer") from error
 
     def _tell(self, head: Head, *, has_state: bool) -> None:
         watched = self._feeds.get(head.cluster_id)
@@ -112,7 +167,7 @@ class Hub:
     def watch_cluster(self, cluster_id: UUID) -> Iterator[ClusterFeed]:
         """Share the feed of a cluster with all that watch it at the same time."""
         feed, watchers = self._feeds.get(cluster_id) or (
-            ClusterFeed(self._database, cluster_id),
+            ClusterFeed(partial(self._read, cluster_id), self._start),
             0,
         )
         self._feeds[cluster_id] = (feed, watchers + 1)
