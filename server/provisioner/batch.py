@@ -42,6 +42,14 @@ class Batch:
         """Whether it should be written now."""
         return self.count >= MAX_EVENTS
 
+    def only_lines(self) -> list[str] | None:
+        """Give the lines, if there is nothing else."""
+        match self.drafts:
+            case [Lines(tails=tails)]:
+                return tails
+            case _:
+                return None
+
     def add_line(self, tail: str) -> None:
         """Add a line as `log_chunks.encode` has written it."""
         self.count += 1

@@ -20,6 +20,7 @@ from server.store import attempts, event_log
 from server.store.attempts import Attempt
 from server.store.database import Database
 from server.store.jobs import ClaimedJob
+from server.store.recording import record_lines
 from server.telemetry import get_logger
 
 RETRY_SECONDS: Final = 0.5
@@ -127,6 +128,16 @@ class Recorder:
                 self.step, self.step_since = reading.steps.step, self.heard_at
 
     async def _commit(self, batch: Batch, state: dict[str, object]) -> None:
+        if (lines := batch.only_lines()) is not None:
+            await record_lines(
+                self._database,
+                self._job,
+                self._attempt.id,
+                lines,
+                offset=batch.offset,
+                recorder_state=state,
+            )
+            return
         async with self._database.transaction() as session:
             if batch.drafts:
                 await event_log.append(session, self._attempt.cluster_id, batch.drafts)

@@ -112,11 +112,28 @@ class Database:
             await session.connection()
 
     @asynccontextmanager
+    async def writing_lines(self) -> AsyncIterator[asyncpg.Connection]:
+        """Open a transaction on asyncpg itself, for what is written many times a second.
+
+        Raises:
+            Unavailable: PostgreSQL does not answer.
+        """
+        async with self._answering(), self._engine.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            async with raw.transaction():
+                yield raw
+
+    @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
         try:
             yield
-        except (OSError, PoolTimeout, asyncpg.PostgresConnectionError) as error:
+        except (OSError, PoolTimeout, asyncpg.InterfaceError) as error:
             raise self._unavailable() from error
+        except asyncpg.PostgresError as error:
+            if str(error.sqlstate).startswith(_TRANSIENT):
+                raise self._unavailable() from error
+            raise
         except DBAPIError as error:
             if is_transient(error):
                 raise self._unavailable() from error

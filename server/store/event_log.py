@@ -187,4 +187,5 @@ async def _store(
             ],
         )
     if batch.tails:
-        await log_chunks.store(connection, cluster_id, batch.seqs, batch.tails)
+        chunks = log_chunks.numbered(batch.seqs, batch.tails)
+        await log_chunks.store(connection, cluster_id, chunks)

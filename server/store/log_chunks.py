@@ -4,10 +4,10 @@ Measured (ADR 0010): a row for each line takes 290 bytes and is read at 180,000 
 chunks a line takes 50 bytes and is read at more than a million a second.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -44,29 +44,40 @@ def encode(at: str, stream: Literal["stdout", "stderr", "lab"], text: str, *, co
     )
 
 
-async def store(
-    connection: asyncpg.Connection, cluster_id: UUID, seqs: Sequence[int], tails: Sequence[str]
-) -> None:
-    """Copy lines with their numbers into the database."""
-    texts = [f'{{"seq":{seq},{tail}' for seq, tail in zip(seqs, tails, strict=True)]
+class Chunk(NamedTuple):
+    """Lines that share a row: `text` from number `first` to number `last`."""
+
+    first: int
+    last: int
+    lines: int
+    text: str
+
+
+async def store(connection: asyncpg.Connection, cluster_id: UUID, chunks: Iterable[Chunk]) -> None:
+    """Copy chunks into the database."""
     await connection.copy_records_to_table(
         LogChunkRow.__tablename__,
         columns=COLUMNS,
         records=[
-            (cluster_id, last, first, count, text) for first, last, count, text in cut(seqs, texts)
+            (cluster_id, chunk.last, chunk.first, chunk.lines, chunk.text) for chunk in chunks
         ],
     )
 
 
-def cut(seqs: Sequence[int], texts: Sequence[str]) -> Iterator[tuple[int, int, int, str]]:
-    """Cut lines into chunks: (first number, last number, lines, text)."""
+def numbered(seqs: Sequence[int], tails: Sequence[str]) -> Iterator[Chunk]:
+    """Give lines their numbers, and cut them into chunks."""
+    return cut(seqs, [f'{{"seq":{seq},{tail}' for seq, tail in zip(seqs, tails, strict=True)])
+
+
+def cut(seqs: Sequence[int], texts: Sequence[str]) -> Iterator[Chunk]:
+    """Cut lines into chunks of neither too many lines nor too much text."""
     text = SEPARATOR.join(texts) if len(texts) <= RUN_EVENTS else ""
     if len(texts) > 1 and (not text or len(text) > RUN_CHARS):
         half = len(texts) // 2
         yield from cut(seqs[:half], texts[:half])
         yield from cut(seqs[half:], texts[half:])
     else:
-        yield seqs[0], seqs[-1], len(texts), text
+        yield Chunk(seqs[0], seqs[-1], len(texts), text)
 
 
 async def pack(session: WriteSession, cluster_id: UUID) -> None:
@@ -92,14 +103,8 @@ async def pack(session: WriteSession, cluster_id: UUID) -> None:
     )
     chunks = sorted((last, text) for last, text in taken)
     texts = [line for _, text in chunks for line in text.split(SEPARATOR)]
-    connection = await raw_connection(session)
-    await connection.copy_records_to_table(
-        LogChunkRow.__tablename__,
-        columns=COLUMNS,
-        records=[
-            (cluster_id, last, first, size, text)
-            for first, last, size, text in cut([seq_of(text) for text in texts], texts)
-        ],
+    await store(
+        await raw_connection(session), cluster_id, cut([seq_of(text) for text in texts], texts)
     )
 
 
