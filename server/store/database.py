@@ -10,12 +10,18 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy import event, func, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from server.errors import StartFailed, Unavailable
+from server.errors import LabError, StartFailed, Unavailable
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
@@ -121,14 +127,23 @@ class Database:
         async with self._answering(), self._engine.connect() as connection:
             raw = (await connection.get_raw_connection()).driver_connection
             assert raw is not None
-            async with raw.transaction():
-                yield raw
+            try:
+                async with raw.transaction():
+                    yield raw
+            except LabError:
+                raise
+            except BaseException:
+                # The pool knows nothing of this transaction. Who is cancelled twice is cancelled
+                # in the rollback as well, and would give back a connection that holds locks.
+                raw.terminate()
+                raise
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
         try:
             yield
-        except (OSError, PoolTimeout, asyncpg.InterfaceError) as error:
+        # InternalClientError: what asyncpg says of a rollback on a connection that has just died.
+        except (OSError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise self._unavailable() from error
         except asyncpg.PostgresError as error:
             if str(error.sqlstate).startswith(_TRANSIENT):
@@ -172,11 +187,16 @@ class Database:
 def _see_that_it_lives(adapted: Any, record: ConnectionPoolEntry, _: object) -> None:
     """Replace a connection that has died. SQLAlchemy's own way asks each time, in three trips."""
     if adapted.driver_connection.is_closed():
-        raise InvalidatePoolError
+        raise DisconnectionError
     if time.monotonic() - record.info.get(_ANSWERED_AT, 0.0) > PING_AFTER_SECONDS:
         try:
             adapted.run_async(lambda connection: connection.fetchrow(";"))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (
+            OSError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:
             raise InvalidatePoolError from error
 
 
