@@ -183,12 +183,15 @@ class Connection:
             raise Closed("unknown_position", "this is another log than yours", topic=topic)
         # Each topic begins in a task of its own: where it has to wait for PostgreSQL, the
         # connection goes on hearing what the client says.
-        work: Work = self._follow_owner if topic == "clusters" else partial(self._begin, frame)
+        work: Work = (
+            self._follow_owner if topic == "clusters" else partial(self._follow_cluster, frame)
+        )
         scope = anyio.CancelScope()
         self._subscriptions[topic] = scope
         tasks.start_soon(self._within, scope, topic, work)
 
-    async def _begin(self, frame: Subscribe) -> None:
+    async def _begin(self, frame: Subscribe) -> tuple[UUID, int]:
+        """Say the first word about a topic; give its cluster, and after which event it goes on."""
         topic = frame.topic
         cluster = await patiently(partial(self._cluster_of, topic))
         if frame.after is not None and frame.after > cluster.last_seq:
@@ -199,8 +202,8 @@ class Connection:
             )
         if frame.after is None:
             await self._send(ClusterSnapshot(topic=topic, seq=cluster.last_seq, cluster=cluster))
-        after = cluster.last_seq if frame.after is None else frame.after
-        await self._follow_cluster(topic, cluster.id, after)
+            return cluster.id, cluster.last_seq
+        return cluster.id, frame.after
 
     async def _within(self, scope: anyio.CancelScope, topic: str, work: Work) -> None:
         """Follow a topic. One that cannot be read for now costs nothing but its subscription."""
@@ -226,7 +229,10 @@ class Connection:
             raise gone
         return cluster
 
-    async def _follow_cluster(self, topic: str, cluster_id: UUID, after: int) -> None:
+    async def _follow_cluster(self, frame: Subscribe) -> None:
+        # What the first word needed is not kept: there may be ten thousand who wait here.
+        topic = frame.topic
+        cluster_id, after = await self._begin(frame)
         following = follow_cluster(
             self._state["hub"], self._state["database"], cluster_id, after=after
         )

@@ -69,15 +69,13 @@ async def follow_cluster(
     """Give every event with a number above `after`, then new ones as they are committed."""
     topic = f"cluster:{cluster_id}"
     with hub.watch_cluster(cluster_id) as feed:
-        while (seen := await _seen(database, cluster_id)) is _AWAY:
+        while (last := await _last_seq(database, cluster_id, after)) is None:
             yield FellBehind(after + 1, after + 1)
             await anyio.sleep(AWAY_SECONDS)
-        if not isinstance(seen, Cluster) or (
-            seen.phase is Phase.DELETED and after >= seen.last_seq
-        ):
+        if last == _OVER:
             yield Ended(after)
             return
-        feed.begin(seen.last_seq)
+        feed.begin(last)
         cursor, was_live, has_spoken = after, False, True
         while True:
             wake = feed.next_wake()
@@ -106,20 +104,20 @@ async def follow_cluster(
             await wake.wait()
 
 
-class _Away:
-    """PostgreSQL does not answer."""
+_OVER: Final = -1
 
 
-_AWAY: Final = _Away()
-
-
-async def _seen(database: Database, cluster_id: UUID) -> Cluster | _Away | None:
+async def _last_seq(database: Database, cluster_id: UUID, after: int) -> int | None:
+    """Give how far the log is. `_OVER`: nothing will come after `after`. None: nobody can say."""
     try:
         with anyio.fail_after(READ_SECONDS):
             async with database.reading() as session:
-                return await clusters.get_any(session, cluster_id)
+                cluster = await clusters.get_any(session, cluster_id)
     except (Unavailable, TimeoutError):
-        return _AWAY
+        return None
+    if cluster is None or (cluster.phase is Phase.DELETED and after >= cluster.last_seq):
+        return _OVER
+    return cluster.last_seq
 
 
 def _stands_at(cursor: int, feed: ClusterFeed) -> CaughtUp | FellBehind:
