@@ -247,6 +247,13 @@ class LostClaim(LabError):
     title = "The claim was lost"
 
 
+class RecordedFurther(LabError):
+    """More of the spool is recorded than this worker knows: a commit arrived without its answer."""
+
+    code = "recorded_further"
+    title = "More is recorded than was known"
+
+
 class StartFailed(LabError):
     """The server cannot start; the detail says why, the fix how to go on."""
 

@@ -35,7 +35,12 @@ class Batch:
     drafts: list[Draft | Lines] = field(default_factory=list)
     count: int = 0
     """How many events it has."""
+    began: int = field(init=False)
+    """Where in the spool it begins."""
     _open: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        self.began = self.offset
 
     @property
     def is_full(self) -> bool:

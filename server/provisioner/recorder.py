@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pyk8s.wire.cluster import Step
-from server.errors import Unavailable
+from server.errors import RecordedFurther, Unavailable
 from server.provisioner import launch
 from server.provisioner.batch import Batch, Reading
 from server.provisioner.spool import Record, Spool, records_of
@@ -67,19 +67,21 @@ class Recorder:
         while True:
             try:
                 return await self._record()
-            except Unavailable as error:
+            except (Unavailable, RecordedFurther) as error:
                 log.warning("recording_waits", attempt=str(self._attempt.id), reason=error.detail)
-                await asyncio.sleep(RETRY_SECONDS)
-                await self._reload()
+            await self._reload()
 
     async def _reload(self) -> None:
         """Ask how far we got: a commit whose answer was lost may have happened or not."""
-        try:
-            async with self._database.reading() as session:
-                known = await attempts.of_cluster(session, self._attempt.cluster_id)
-        except Unavailable:
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            try:
+                async with self._database.reading() as session:
+                    known = await attempts.of_cluster(session, self._attempt.cluster_id)
+            except Unavailable:
+                continue
+            self._attempt = next(each for each in known if each.id == self._attempt.id)
             return
-        self._attempt = next(each for each in known if each.id == self._attempt.id)
 
     async def _record(self) -> str:
         reading = Reading(self._steps, self._attempt.recorder_state, log_cap_bytes=self._cap)
@@ -134,6 +136,7 @@ class Recorder:
                 self._job,
                 self._attempt.id,
                 lines,
+                known=batch.began,
                 offset=batch.offset,
                 recorder_state=state,
             )
@@ -142,7 +145,12 @@ class Recorder:
             if batch.drafts:
                 await event_log.append(session, self._attempt.cluster_id, batch.drafts)
             await attempts.advance(
-                session, self._job, self._attempt.id, offset=batch.offset, recorder_state=state
+                session,
+                self._job,
+                self._attempt.id,
+                known=batch.began,
+                offset=batch.offset,
+                recorder_state=state,
             )
 
     async def _quiet(self, spool: Spool, source: "_Source") -> None:

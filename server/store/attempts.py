@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import func, or_, select, update
 
-from server.errors import LostClaim
+from server.errors import LostClaim, RecordedFurther
 from server.store import log_chunks
 from server.store.database import ReadSession, WriteSession
 from server.store.jobs import ClaimedJob
@@ -102,13 +102,17 @@ async def advance(
     job: ClaimedJob,
     attempt_id: UUID,
     *,
+    known: int,
     offset: int,
     recorder_state: dict[str, Any],
 ) -> None:
     """Note how far the spool is recorded, and hold the job until this transaction ends.
 
+    `known`: how far it was, as far as the caller knows.
+
     Raises:
         LostClaim: another worker has the job.
+        RecordedFurther: it was further.
     """
     held = (
         select(JobRow.cluster_id)
@@ -116,15 +120,21 @@ async def advance(
         .with_for_update(read=True)
         .subquery("held")
     )
-    rows = await session.execute(
-        update(AttemptRow)
+    before = await session.scalar(
+        select(AttemptRow.spool_offset)
         .where(AttemptRow.id == attempt_id, AttemptRow.cluster_id == held.c.cluster_id)
+        .with_for_update(of=AttemptRow)
+    )
+    if before is None:
+        raise LostClaim(f"the {job.kind} job {job.id} is held by another worker")
+    if before != known:
+        raise RecordedFurther(f"the spool is recorded up to {before}, not {known}")
+    await session.execute(
+        update(AttemptRow)
+        .where(AttemptRow.id == attempt_id)
         .values(spool_offset=offset, recorder_state=recorder_state)
-        .returning(AttemptRow.id)
         .execution_options(synchronize_session=False)
     )
-    if rows.one_or_none() is None:
-        raise LostClaim(f"the {job.kind} job {job.id} is held by another worker")
 
 
 async def finish(session: WriteSession, attempt_id: UUID, outcome: str) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from server.errors import LostClaim, NotFound
+from server.errors import LostClaim, NotFound, RecordedFurther
 from server.store import log_chunks
 from server.store.database import Database
 from server.store.hints import EVENTS_CHANNEL, EventHint
@@ -25,7 +25,8 @@ WITH held AS (
   SELECT cluster_id FROM jobs WHERE id = $1 AND fence = $2 AND state = 'running' FOR SHARE
 ), advanced AS (
   UPDATE attempts SET spool_offset = $4, recorder_state = $5
-  FROM held WHERE attempts.id = $3 AND attempts.cluster_id = held.cluster_id
+  FROM held
+  WHERE attempts.id = $3 AND attempts.cluster_id = held.cluster_id AND spool_offset = $12
   RETURNING attempts.cluster_id
 ), stored AS (
   INSERT INTO log_chunks (cluster_id, last_seq, first_seq, lines, events)
@@ -33,7 +34,9 @@ WITH held AS (
     $6::bigint[], $7::bigint[], $8::integer[], $9::text[]
   ) AS chunk
 )
-SELECT pg_notify($10, $11) FROM advanced
+SELECT
+  EXISTS (SELECT FROM held) AS is_held,
+  (SELECT count(*) FROM (SELECT pg_notify($10, $11) FROM advanced) AS told) AS advanced
 """
 
 
@@ -43,14 +46,18 @@ async def record_lines(
     attempt_id: UUID,
     tails: Sequence[str],
     *,
+    known: int,
     offset: int,
     recorder_state: Mapping[str, Any],
 ) -> None:
     """Store lines as `log_chunks.encode` has written them, and how far the spool is recorded.
 
+    `known`: how far it was, as far as the caller knows.
+
     Raises:
         NotFound: there is no such cluster.
         LostClaim: another worker has the job; nothing was stored.
+        RecordedFurther: the spool was recorded further; nothing was stored.
         Unavailable: PostgreSQL does not answer.
     """
     async with database.writing_lines() as connection:
@@ -73,6 +80,9 @@ async def record_lines(
             [chunk.text for chunk in chunks],
             EVENTS_CHANNEL,
             hint.encode(),
+            known,
         )
-        if stored is None:
+        if not stored["is_held"]:
             raise LostClaim(f"the {job.kind} job {job.id} is held by another worker")
+        if not stored["advanced"]:
+            raise RecordedFurther(f"the spool is not recorded up to {known}")

@@ -7,12 +7,15 @@ import pytest
 import uuid_utils.compat as uuids
 from sqlalchemy import text
 
+from pyk8s.wire.base import rfc3339
 from pyk8s.wire.service import Check
 from server.admission import Space
-from server.errors import LostClaim
-from server.store import attempts, claims, hosts, jobs, line
+from server.errors import LostClaim, RecordedFurther
+from server.store import attempts, claims, hosts, jobs, line, log_chunks
 from server.store.hosts import HostFacts
 from server.store.jobs import ClaimedJob, JobKind
+from server.store.recording import record_lines
+from tests.factories import BEGIN
 from tests.integration.provisioner.conftest import Lab
 
 FACTS = HostFacts(
@@ -112,10 +115,27 @@ async def test_a_lease_that_ran_out_is_claimed_anew_and_the_old_worker_is_told(l
             session, old.cluster_id, host_id=here, driver="simulated", attempt_id=attempt_id
         )
         assert attempt.number == 1
-        await attempts.advance(session, new, attempt_id, offset=7, recorder_state={"a": 1})
+        await attempts.advance(session, new, attempt_id, known=0, offset=7, recorder_state={"a": 1})
     with pytest.raises(LostClaim):
         async with lab.database.transaction() as session:
-            await attempts.advance(session, old, attempt_id, offset=9, recorder_state={})
+            await attempts.advance(session, old, attempt_id, known=7, offset=9, recorder_state={})
+    # Whose commit arrived without its answer reads on from there, and never twice.
+    tails = [log_chunks.encode(rfc3339(BEGIN), "stderr", "again", cont=False)]
+    with pytest.raises(LostClaim):
+        await record_lines(
+            lab.database, old, attempt_id, tails, known=7, offset=9, recorder_state={}
+        )
+    for known in (0, 6, 8):
+        with pytest.raises(RecordedFurther):
+            async with lab.database.transaction() as session:
+                await attempts.advance(
+                    session, new, attempt_id, known=known, offset=9, recorder_state={}
+                )
+        with pytest.raises(RecordedFurther):
+            await record_lines(
+                lab.database, new, attempt_id, tails, known=known, offset=9, recorder_state={}
+            )
+    assert not await lab.lines(old.cluster_id)
     async with lab.database.reading() as session:
         (kept,) = await attempts.of_cluster(session, old.cluster_id)
         assert await attempts.unfinished(session, old.cluster_id) == kept
