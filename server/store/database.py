@@ -27,14 +27,14 @@ ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
 
 CONNECT_SECONDS = 5.0
-COMMAND_SECONDS = 10.0
+COMMAND_SECONDS = 5.0
 PING_AFTER_SECONDS = 1.0
 """A connection that has answered within this time is not asked for a sign of life before use."""
 ACQUIRE_SECONDS = 5.0
 """Until a connection has shown that it is alive, a new one included: after that it is a 503."""
 SERVER_SETTINGS = {
     "statement_timeout": "15000",
-    "lock_timeout": "10000",
+    "lock_timeout": "4500",
     "idle_in_transaction_session_timeout": "30000",
     "timezone": "UTC",
 }
