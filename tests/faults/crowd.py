@@ -70,8 +70,20 @@ def footprint(pid: int) -> Footprint:
     for line in Path("/proc/net/sockstat").read_text().splitlines():
         if line.startswith("TCP:"):
             kernel = int(line.split()[-1]) * os.sysconf("SC_PAGE_SIZE")
-    descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    return Footprint(resident_bytes(pid), kernel, descriptors)
+    return Footprint(resident_bytes(pid), kernel, len(_sockets(pid) & _tcp_inodes()))
+
+
+def _sockets(pid: int) -> set[str]:
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # it has been closed meanwhile
+            found.add(str(descriptor.readlink()))
+    return {name.removeprefix("socket:[").removesuffix("]") for name in found}
+
+
+def _tcp_inodes() -> set[str]:
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return {line.split()[9] for line in lines}
 
 
 @dataclass(slots=True)

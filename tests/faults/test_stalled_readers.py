@@ -20,8 +20,8 @@ from tests.integration.conftest import free_port, serving, sign_up
 
 MIB: Final = 2**20
 LINES_PER_SECOND: Final = 600
-DESCRIPTORS: Final = 10
-"""More than before may be a spool, and connections to PostgreSQL."""
+DESCRIPTORS: Final = 2
+"""TCP connections that may be more than before: requests of the test itself."""
 NOISE_SECONDS: Final = 2.0
 """Below it a late batch may be noise of a busy machine."""
 
