@@ -20,7 +20,7 @@ from tests.integration.conftest import free_port, serving, sign_up
 
 MIB: Final = 2**20
 LINES_PER_SECOND: Final = 600
-DESCRIPTORS: Final = 2
+DESCRIPTORS: Final = 5
 """TCP connections that may be more than before: requests of the test itself."""
 NOISE_SECONDS: Final = 2.0
 """Below it a late batch may be noise of a busy machine."""
