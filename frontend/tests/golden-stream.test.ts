@@ -31,7 +31,8 @@ function play(golden: Golden): Golden["expect"] {
   stream.start();
   golden.connections.forEach((connection, index) => {
     while (wires.length <= index) vi.advanceTimersToNextTimer();
-    const wire = wires[index] as FakeWire;
+    const wire = wires[index];
+    if (!wire) throw new Error("no connection was made");
     wire.hello();
     for (const frame of connection.frames) {
       const before = asked().length;
