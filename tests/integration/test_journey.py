@@ -130,7 +130,7 @@ async def _sse(http: httpx.AsyncClient, url: str, after: int) -> list[dict[str, 
             if line.startswith(":") or line.startswith("retry"):
                 continue
             if not line:
-                if current:
+                if "data" in current:  # else it only moves the id
                     events.append(current)
                 current = {}
                 continue
