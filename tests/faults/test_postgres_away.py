@@ -27,9 +27,9 @@ from tests.faults.transports import Place, over_pages
 FLOOD_TEXT: Final = "I1123 12:00:00.000000     178 flood.go:1] a line of the simulated flood"
 LINES_PER_SECOND: Final = 20
 ASK_SECONDS: Final = 0.5
-LONGEST_ANSWER_SECONDS: Final = 12.0
-"""Promised are 5.5 s for 99 in 100; who is in the middle of a statement when PostgreSQL falls silent
-waits five seconds for it, and as long for its rollback."""
+LONGEST_ANSWER_SECONDS: Final = 15.0
+"""Measured: 5.3 s in the silence, where 5.5 s are promised for 99 in 100, and 11 s with commits of
+two seconds each, of which a request has several."""
 BACK_SECONDS: Final = 90.0
 """Promised are 5 s."""
 LISTENS_AGAIN_SECONDS: Final = 20.0
