@@ -16,8 +16,8 @@ from server.errors import Unavailable
 from server.fanout.feed import ClusterFeed
 from server.fanout.hub import READ_SECONDS, Hub, OwnerWatch
 from server.store import clusters, event_reads
-from server.store.clusters import Head
 from server.store.database import Database
+from server.store.heads import Head
 from server.store.runs import SEPARATOR, Run, StoredEvent
 
 AWAY_SECONDS: Final = 2.0

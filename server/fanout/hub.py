@@ -12,9 +12,9 @@ import anyio.abc
 
 from server.errors import Unavailable
 from server.fanout.feed import ClusterFeed, Work
-from server.store import clusters, event_reads
-from server.store.clusters import Head
+from server.store import event_reads, heads
 from server.store.database import Database
+from server.store.heads import Head
 from server.store.hints import EventHint
 from server.store.runs import Run
 
@@ -92,7 +92,7 @@ class Hub:
         if not self._feeds and not self._owners:
             return
         async with self._database.reading() as session:
-            found = await clusters.heads(
+            found = await heads.heads_of(
                 session, cluster_ids=list(self._feeds), owner_ids=list(self._owners)
             )
         for head in found:

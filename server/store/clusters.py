@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select, tuple_, update
+from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pyk8s.wire.cluster import MAX_TTL_SECONDS, Cluster, Phase
@@ -275,29 +275,3 @@ async def expired(session: ReadSession, limit: int) -> list[tuple[UUID, UUID]]:
         .limit(limit)
     )
     return [(row[0], row[1]) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """How far the log of a cluster is."""
-
-    cluster_id: UUID
-    owner_id: UUID
-    seq: int
-    is_deleted: bool
-
-
-async def heads(
-    session: ReadSession, *, cluster_ids: Collection[UUID], owner_ids: Collection[UUID]
-) -> list[Head]:
-    """Give the ends of the logs of clusters, and of those that owners have or had until lately."""
-    lately = func.now() - timedelta(hours=1)
-    recent = or_(ClusterRow.deleted_at.is_(None), ClusterRow.deleted_at > lately)
-    rows = await session.execute(
-        select(
-            ClusterRow.id, ClusterRow.owner_id, ClusterRow.last_seq, ClusterRow.deleted_at
-        ).where(
-            or_(ClusterRow.id.in_(cluster_ids), and_(ClusterRow.owner_id.in_(owner_ids), recent))
-        )
-    )
-    return [Head(*row[:3], is_deleted=row[3] is not None) for row in rows]
