@@ -9,6 +9,7 @@ import anyio
 
 from server.errors import Unavailable
 from server.store.runs import RUN_CHARS, RUN_EVENTS, Run, join
+from server.telemetry import get_logger
 
 RING_CHARS: Final = 2 * 1024 * 1024
 FRAMES: Final = 16
@@ -19,6 +20,8 @@ RETRY_SECONDS: Final = 0.5
 Work = Callable[[], Coroutine[Any, Any, None]]
 Read = Callable[[int], Awaitable[Sequence[Run]]]
 """Gives some of the events after a number."""
+
+log = get_logger(__name__)
 
 
 class ClusterFeed:
@@ -117,6 +120,9 @@ class ClusterFeed:
                 try:
                     runs = await self._read(self.head)
                 except Unavailable:
+                    runs = ()
+                except Exception:  # a defect in one cluster's log must not end what serves all
+                    log.exception("feed_not_read", after=self.head)
                     runs = ()
                 if runs:
                     self._extend(runs)
