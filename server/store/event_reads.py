@@ -15,6 +15,7 @@ from pyk8s.wire.base import rfc3339
 from pyk8s.wire.cluster import Phase
 from pyk8s.wire.events import ClusterEvent
 from server.store.database import ReadSession
+from server.store.log_chunks import Chunk
 from server.store.runs import SEPARATOR, Run, StoredEvent, event_of, is_whole, runs_of, seq_of
 from server.store.tables import ClusterRow
 
@@ -54,20 +55,13 @@ class LogBroken(Exception):
     """An event is missing in the database. Never seen; it would be a defect of this server."""
 
 
-class _Chunk(NamedTuple):
-    first: int
-    last: int
-    lines: int
-    text: str
-
-
 class _Page(NamedTuple):
     """What was read. Up to `horizon` it is complete; None: to the end of the log.
 
     `end`: the number of the last event of a deleted cluster, if it is here.
     """
 
-    chunks: list[_Chunk]
+    chunks: list[Chunk]
     facts: list[tuple[int, str]]
     horizon: int | None
     end: int | None
@@ -159,13 +153,13 @@ async def _read_page(
 
 
 def _page_of(rows: Sequence[Any]) -> _Page:
-    chunks: list[_Chunk] = []
+    chunks: list[Chunk] = []
     facts: list[tuple[int, str]] = []
     ends: list[int] = []
     size, end = 0, None
     for last, first, lines, events, kind, version, at, upto in rows:
         if kind is None:
-            chunks.append(_Chunk(first, last, lines, events))
+            chunks.append(Chunk(first, last, lines, events))
             size = int(upto)
         else:
             facts.append((last, encode_fact(last, kind, version, at, events)))
@@ -220,7 +214,7 @@ def _up_to(horizon: int | None, events: Iterable[tuple[int, str]]) -> list[tuple
     return [event for event in events if horizon is None or event[0] <= horizon]
 
 
-def _lines_of(chunk: _Chunk, after: int) -> list[tuple[int, str]]:
+def _lines_of(chunk: Chunk, after: int) -> list[tuple[int, str]]:
     lines = ((seq_of(line), line) for line in chunk.text.split(SEPARATOR))
     return [line for line in lines if line[0] > after]
 
