@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import socket
-import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import asyncpg
-
+from tests.faults.simulated_site import simulated
 from tests.faults.site import Site
 from tests.integration.by_hand import CLOSE, Peer, frame, handshake, peer, resident_bytes
 
@@ -24,35 +21,20 @@ STALLED_BUFFER: Final = 4096
 AT_ONCE: Final = 20
 
 
-@contextlib.asynccontextmanager
-async def simulated_site(database_url: str, **settings: str) -> AsyncIterator[Site]:
-    """Set up a site with the simulated driver; the server is not started."""
-    path = Path(tempfile.mkdtemp(prefix="pyk8s-crowd-"))
-    database = await asyncpg.connect(database_url)
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "PYK8S_DATA_DIR": str(path / "data"),
-        "PYK8S_DATABASE_URL": database_url,
-        "PYK8S_DRIVER": "simulated",
+def simulated_site(
+    database_url: str, **settings: str
+) -> contextlib.AbstractAsyncContextManager[Site]:
+    """Set up a site for a crowd; the server is not started."""
+    own = {
         "PYK8S_SIMULATED_SPEED": "50",
         "PYK8S_HOST_NAME": "crowd",
         "PYK8S_MAX_CREATES": "1",
         "PYK8S_MAX_CLUSTERS_PER_USER": "100",
+        "PYK8S_DEADLINE_FACTOR": "1",
         "PYK8S_STREAMS_PER_USER": "5000",
         "PYK8S_DATABASE_POOL_SIZE": "30",  # everybody comes at once
-        "PYK8S_LOG_FORMAT": "json",
-        "PYK8S_MIGRATE": "off",
     }
-    site = Site(path, database, environment | settings)
-    try:
-        yield site
-    finally:
-        await site.server.kill()
-        await site.http.aclose()
-        await database.close(timeout=5)
-        site.end_runners()
-        shutil.rmtree(path, ignore_errors=True)
+    return simulated(database_url, **own | settings)
 
 
 @dataclass(frozen=True, slots=True)
