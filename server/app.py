@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from server.drivers.kind import KindDriver, KindOptions
 from server.drivers.simulated import SimulatedDriver
 from server.errors import LabError, StartFailed
 from server.fanout.hub import Hub
+from server.kube.upstream import Upstreams
 from server.provisioner.provisioner import Provisioner, host_id_of
 from server.provisioner.workshop import Deadlines
 from server.secrets import Passwords, Sealer, load_or_make_key
@@ -58,6 +59,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
     async with (
         database_of(settings) as database,
         driver_of(settings) as driver,
+        aclosing(Upstreams(database, sealer)) as upstreams,
         anyio.create_task_group() as tasks,
     ):
         hub = Hub(database)
@@ -101,6 +103,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             throttle=Throttle(time.monotonic),
             sealer=sealer,
             streams=streams,
+            upstreams=upstreams,
             documents=descriptions.write(),
         )
         tasks.cancel_scope.cancel()

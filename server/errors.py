@@ -184,6 +184,14 @@ class NotReady(LabError):
     title = "The cluster is not ready"
 
 
+class Simulated(LabError):
+    """The cluster is simulated: there is nothing behind it that could answer."""
+
+    code = "simulated"
+    status = 409
+    title = "The cluster is simulated"
+
+
 class KeyReused(LabError):
     """The Idempotency-Key was used for another request."""
 

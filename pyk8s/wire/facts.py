@@ -123,6 +123,7 @@ class CredentialIssued(EventData):
     TYPE: ClassVar[str] = "credential_issued"
     endpoint: Literal["direct", "proxy"]
     by: str
+    credential_id: UUID | None = None
 
 
 class CredentialRevoked(EventData):

@@ -185,12 +185,12 @@ async def kubeconfig(request: Request[State]) -> Response:
             retry_after=2 if cluster.phase in {Phase.PENDING, Phase.PROVISIONING} else None,
         )
     async with request.state["database"].transaction() as session:
-        sealed = await access.sealed_kubeconfig(session, cluster.id)
-        if sealed is None:
+        way = await access.way_into(session, cluster.id)
+        if way is None:
             raise NotReady("the way in is not known", fix="delete the cluster, create another one")
         issued = CredentialIssued(endpoint=query.endpoint, by=principal.user.username)
         await event_log.append(session, cluster.id, [event_log.Draft(issued)])
-    text = named_for(request.state["sealer"].open(sealed).decode(), cluster.name)
+    text = named_for(request.state["sealer"].open(way.sealed_kubeconfig).decode(), cluster.name)
     filename = f"pyk8s-{cluster.name}.yaml"
     return Response(
         text,

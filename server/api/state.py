@@ -9,6 +9,7 @@ from server.api.streams import Streams
 from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
+from server.kube.upstream import Upstreams
 from server.secrets import Passwords, Sealer
 from server.store.database import Database
 
@@ -32,6 +33,7 @@ class State(TypedDict):
     throttle: Throttle
     sealer: Sealer
     streams: Streams
+    upstreams: Upstreams
     documents: Documents
 
 

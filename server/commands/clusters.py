@@ -25,6 +25,7 @@ from server.errors import (
 from server.lifecycle import sources_of
 from server.store import clusters, event_log, hosts, idempotency, jobs
 from server.store.database import Database, WriteSession
+from server.store.hints import tell_revoked
 from server.store.hosts import HostFacts
 from server.templates import DEFAULT, PRESETS, Preset
 
@@ -207,6 +208,7 @@ async def _begin_delete(session: WriteSession, cluster: Cluster, reason: str) ->
                 raise
             cluster = seen
             continue
+        await tell_revoked(session, cluster.id)
         await jobs.request_cancel(session, cluster.id)
         await jobs.enqueue(session, cluster.id, "delete", job_id=uuids.uuid7())
         return

@@ -53,6 +53,9 @@ class Access:
     kubeconfig: str
     internal_url: str
     """Where this server itself reaches the API server."""
+    proxy_identity: bytes | None
+    """Certificate and key, as PEM, of the user that may speak for people, and do nothing else.
+    None: there is no API server, the cluster is simulated."""
 
 
 @dataclass(frozen=True, slots=True)

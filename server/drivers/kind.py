@@ -20,7 +20,7 @@ import anyio.to_thread
 from ruamel.yaml import YAML
 
 from server.admission import Space
-from server.drivers import kind_evidence, kind_facts, kind_usage, kube_api
+from server.drivers import kind_evidence, kind_facts, kind_usage, kube_api, kube_identity
 from server.drivers.base import (
     KIND_NAME_PREFIX,
     Access,
@@ -145,30 +145,32 @@ class KindDriver:
 
     async def finish(self, spec: AttemptSpec) -> Access:
         """Ask the API server itself: kind exits well even when its own waiting timed out."""
-        access = await self._access(spec.attempt_id, spec.directory)
-        credentials = kube_api.read_kubeconfig(access.kubeconfig)
-        async with kube_api.connect(credentials, access.internal_url) as client:
+        kubeconfig, url = await self._access(spec.attempt_id, spec.directory)
+        credentials = kube_api.read_kubeconfig(kubeconfig)
+        async with kube_api.connect(credentials, url) as client:
             await kube_api.wait_until_usable(client, nodes=spec.control_planes + spec.workers)
             await kube_api.forget_bootstrap_token(client)
-        return access
+            identity = await kube_identity.admit(client)
+        return Access(kubeconfig=kubeconfig, internal_url=url, proxy_identity=identity)
 
     async def answers(self, attempt_id: UUID, directory: Path) -> bool:
         """Ask for the readiness of the API server and of its nodes."""
         try:
-            access = await self._access(attempt_id, directory)
-            credentials = kube_api.read_kubeconfig(access.kubeconfig)
-            async with kube_api.connect(credentials, access.internal_url) as client:
+            kubeconfig, url = await self._access(attempt_id, directory)
+            credentials = kube_api.read_kubeconfig(kubeconfig)
+            async with kube_api.connect(credentials, url) as client:
                 return await kube_api.is_usable(client)
         except DriverError:
             return False
 
-    async def _access(self, attempt_id: UUID, directory: Path) -> Access:
+    async def _access(self, attempt_id: UUID, directory: Path) -> tuple[str, str]:
+        """Give the administrator's kubeconfig, and where this server reaches the API server."""
         kubeconfig = await anyio.to_thread.run_sync(_read, directory / "kubeconfig")
         url = kube_api.read_kubeconfig(kubeconfig).server
         if self._options.in_container:
             await self._docker.join(network_name(attempt_id))
             url = f"https://{kind_name(attempt_id)}-control-plane:{API_PORT}"
-        return Access(kubeconfig=kubeconfig, internal_url=url)
+        return kubeconfig, url
 
     def collect(self, spec: AttemptSpec) -> AsyncIterator[EvidenceFile]:
         """Ask the nodes, Docker and the host."""

@@ -65,19 +65,24 @@ def read_kubeconfig(text: str) -> Credentials:
 @asynccontextmanager
 async def connect(credentials: Credentials, url: str) -> AsyncIterator[httpx.AsyncClient]:
     """Open a client that is the administrator, and believes the cluster's own authority only."""
+    identity = credentials.certificate + b"\n" + credentials.key
     async with httpx.AsyncClient(
-        base_url=url, verify=_context(credentials), timeout=CALL_SECONDS, trust_env=False
+        base_url=url,
+        verify=context(credentials.authority, identity),
+        timeout=CALL_SECONDS,
+        trust_env=False,
     ) as client:
         yield client
 
 
-def _context(credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=credentials.authority.decode())
+def context(authority: bytes, identity: bytes) -> ssl.SSLContext:
+    """Believe one authority only, and show a certificate (PEM, with its key)."""
+    context = ssl.create_default_context(cadata=authority.decode())
     # ssl reads a key from a file only; this one (mode 0600) is gone again at once.
     descriptor, name = tempfile.mkstemp()
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(credentials.certificate + b"\n" + credentials.key)
+            file.write(identity)
         context.load_cert_chain(name)
     finally:
         Path(name).unlink()

@@ -147,6 +147,7 @@ class SimulatedDriver:
         return Access(
             kubeconfig=_KUBECONFIG.format(name=spec.kind_name),
             internal_url="https://127.0.0.1:1",
+            proxy_identity=None,
         )
 
     async def collect(self, spec: AttemptSpec) -> AsyncIterator[EvidenceFile]:

@@ -97,7 +97,8 @@ async def succeed(
 
     `seconds`: how long `access` took. `usage`: what the build has taken, to learn from.
     """
-    sealed = shop.sealer.seal(access.kubeconfig.encode())
+    kubeconfig = shop.sealer.seal(access.kubeconfig.encode())
+    identity = access.proxy_identity
     cluster_id = holding.job.cluster_id
     async with shop.database.transaction() as session:
         cluster = await clusters.get_any(session, cluster_id)
@@ -123,7 +124,8 @@ async def succeed(
             session,
             cluster_id,
             attempt.id,
-            sealed_kubeconfig=sealed,
+            sealed_kubeconfig=kubeconfig,
+            sealed_proxy_identity=None if identity is None else shop.sealer.seal(identity),
             internal_url=access.internal_url,
         )
         await attempts.finish(session, attempt.id, "succeeded")

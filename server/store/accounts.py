@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pyk8s.wire.accounts import Scope, Token, User
 from server.store.database import ReadSession, WriteSession
-from server.store.hints import REVOKED_CHANNEL
+from server.store.hints import tell_revoked
 from server.store.tables import SessionRow, TokenRow, UserRow
 
 TOUCH_AFTER = timedelta(seconds=60)
@@ -109,7 +109,7 @@ async def revoke_session(session: WriteSession, session_id: UUID) -> None:
         .where(SessionRow.id == session_id, SessionRow.revoked_at.is_(None))
         .values(revoked_at=func.now())
     )
-    await session.execute(select(func.pg_notify(REVOKED_CHANNEL, str(session_id))))
+    await tell_revoked(session, session_id)
 
 
 def _living_session() -> tuple[ColumnElement[bool], ...]:
@@ -230,5 +230,5 @@ async def revoke_token(session: WriteSession, *, user_id: UUID, token_id: UUID) 
         .values(revoked_at=func.now())
         .returning(TokenRow.id)
     )
-    await session.execute(select(func.pg_notify(REVOKED_CHANNEL, str(token_id))))
+    await tell_revoked(session, token_id)
     return found is not None

@@ -12,7 +12,9 @@ from uuid import UUID
 
 import anyio
 import asyncpg
+from sqlalchemy import func, select
 
+from server.store.database import WriteSession
 from server.telemetry import get_logger
 
 EVENTS_CHANNEL: Final = "pyk8s_events"
@@ -49,11 +51,17 @@ class EventHint:
         return cls(UUID(cluster_id), UUID(owner_id), int(seq), has_state == "1")
 
 
+async def tell_revoked(session: WriteSession, ended: UUID) -> None:
+    """Hint, when the transaction commits, that something was ended before its time."""
+    await session.execute(select(func.pg_notify(REVOKED_CHANNEL, str(ended))))
+
+
 @dataclass(frozen=True, slots=True)
 class Receivers:
     """Who is told. The callbacks must not block.
 
-    `revoked` gets the id of a session or token that was ended before its time.
+    `revoked` gets the id of what was ended before its time: a session, a token or a credential; or
+    of the cluster whose credentials all ended.
     """
 
     event: Callable[[EventHint], None]

@@ -784,6 +784,11 @@ export interface components {
             endpoint: "direct" | "proxy";
             /** By */
             by: string;
+            /**
+             * Credential Id
+             * @default null
+             */
+            credential_id: string | null;
         };
         /**
          * CredentialIssuedEvent

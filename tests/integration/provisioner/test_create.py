@@ -1,11 +1,16 @@
 """A create from its job to its end, over the simulated driver."""
 
+from contextlib import aclosing
 from uuid import UUID
+
+import pytest
 
 from pyk8s.wire.cluster import Cluster, Phase
 from pyk8s.wire.events import PhaseChangedEvent, StepFinishedEvent, StepStartedEvent
 from pyk8s.wire.reduce import apply_event
 from server.drivers.kind_output import plan
+from server.errors import Simulated
+from server.kube.upstream import Upstreams
 from server.store import access
 from tests.integration.provisioner.conftest import Lab
 
@@ -40,6 +45,9 @@ async def test_a_cluster_comes_up(lab: Lab) -> None:
     assert await fold(lab, cluster_id) == cluster
     assert cluster.expires_at is not None
     async with lab.database.reading() as session:
-        sealed = await access.sealed_kubeconfig(session, cluster_id)
-    assert sealed is not None
-    assert b"simulated" in lab.sealer.open(sealed)
+        way = await access.way_into(session, cluster_id)
+    assert way is not None
+    assert b"simulated" in lab.sealer.open(way.sealed_kubeconfig)
+    async with aclosing(Upstreams(lab.database, lab.sealer)) as upstreams:
+        with pytest.raises(Simulated):
+            await upstreams.of(cluster_id)

@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -15,6 +16,8 @@ from pyk8s.wire.cluster import Phase, Step
 from pyk8s.wire.events import AttemptStartedEvent, StepFinishedEvent, StepStartedEvent
 from server.drivers.kind import KindDriver, KindOptions
 from server.drivers.kind_output import plan
+from server.drivers.kube_identity import PEOPLE
+from server.kube.upstream import Upstreams
 from server.store import access
 from tests.drivers.conftest import why_no_kind
 from tests.integration.provisioner.conftest import Lab, eventually
@@ -68,10 +71,11 @@ async def test_a_real_cluster_survives_a_stop_of_the_server_while_it_is_made(rea
             attempts = [event for event in events if isinstance(event, AttemptStartedEvent)]
             assert len(attempts) == 1
             async with real.database.reading() as session:
-                sealed = await access.sealed_kubeconfig(session, cluster_id)
-            assert sealed is not None
+                way = await access.way_into(session, cluster_id)
+            assert way is not None
+            await people_come_in_under_their_names(real, cluster_id, way.attempt_id)
             kubeconfig = real.data_dir / "kubeconfig"
-            kubeconfig.write_bytes(real.sealer.open(sealed))
+            kubeconfig.write_bytes(real.sealer.open(way.sealed_kubeconfig))
             kubectl = ["kubectl", "--kubeconfig", str(kubeconfig), "-n", "kube-system", "get"]
             with anyio.fail_after(30):
                 listed = await anyio.run_process([*kubectl, "secrets"])
@@ -81,6 +85,29 @@ async def test_a_real_cluster_survives_a_stop_of_the_server_while_it_is_made(rea
             await real.ask_to_delete(cluster_id)
             await real.reaches(cluster_id, Phase.DELETED, seconds=60)
     await nothing_left(real)
+
+
+async def people_come_in_under_their_names(real: Lab, cluster_id: UUID, attempt_id: UUID) -> None:
+    """The proxy may speak for people of one group, and do nothing else."""
+    who = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    reviews = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    ann = {"Impersonate-User": "ann", "Impersonate-Group": PEOPLE}
+    async with aclosing(Upstreams(real.database, real.sealer)) as upstreams:
+        people = await upstreams.for_people(cluster_id, attempt_id)
+
+        async def ask(path: str, headers: dict[str, str]) -> int:
+            async with people.session.get(people.url + path, headers=headers) as answer:
+                return answer.status
+
+        async with people.session.post(people.url + reviews, json=who, headers=ann) as answer:
+            told = (await answer.json())["status"]["userInfo"]
+        assert (told["username"], told["groups"]) == ("ann", [PEOPLE, "system:authenticated"])
+        assert await ask("/api/v1/nodes", ann) == 200
+        assert await ask("/api/v1/nodes", {}) == 403
+        assert await ask("/api/v1/nodes", ann | {"Impersonate-Group": "system:masters"}) == 403
+        admin = await upstreams.of(cluster_id)
+        async with admin.session.get(f"{admin.url}/api/v1/nodes") as answer:
+            assert answer.status == 200
 
 
 async def test_a_node_image_that_cannot_be_had_is_explained(real: Lab) -> None:

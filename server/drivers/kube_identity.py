@@ -1,0 +1,205 @@
+"""Who may do what in a cluster, and client certificates that the cluster itself signs.
+
+People come in under their own names and in one group, which may do everything in the cluster.
+The server's proxy comes in as a user that may do one thing only: to speak for people of that
+group. A request that lost their name on its way could do nothing at all.
+"""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from server.drivers.base import DriverError, Explanation
+
+PEOPLE: Final = "pyk8s:users"
+"""The group of all who come in by a kubeconfig, the terminal or a published app."""
+
+PROXY: Final = "pyk8s:proxy"
+"""The user that the server's proxy is."""
+
+_RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
+_REQUESTS: Final = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+_SIGNER: Final = "kubernetes.io/kube-apiserver-client"
+SIGN_SECONDS: Final = 20.0
+LOOK_SECONDS: Final = 0.05
+MIN_CERTIFICATE_SECONDS: Final = 600
+"""Kubernetes refuses to sign for less."""
+
+_API_GROUP: Final = "rbac.authorization.k8s.io"
+_RULES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+    (
+        "clusterroles",
+        {
+            "metadata": {"name": PROXY},
+            "rules": [
+                {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]},
+                {
+                    "apiGroups": [""],
+                    "resources": ["groups"],
+                    "resourceNames": [PEOPLE],
+                    "verbs": ["impersonate"],
+                },
+            ],
+        },
+    ),
+    (
+        "clusterrolebindings",
+        {
+            "metadata": {"name": PROXY},
+            "roleRef": {"apiGroup": _API_GROUP, "kind": "ClusterRole", "name": PROXY},
+            "subjects": [{"apiGroup": _API_GROUP, "kind": "User", "name": PROXY}],
+        },
+    ),
+    (
+        "clusterrolebindings",
+        {
+            "metadata": {"name": PEOPLE},
+            "roleRef": {"apiGroup": _API_GROUP, "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"apiGroup": _API_GROUP, "kind": "Group", "name": PEOPLE}],
+        },
+    ),
+)
+
+
+async def admit(client: httpx.AsyncClient) -> bytes:
+    """Let people and the proxy in; give the proxy's certificate with its key, as PEM.
+
+    Raises:
+        DriverError: the cluster refused, or did not sign in time.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        for kind, rule in _RULES:
+            tasks.create_task(_create(client, f"{_RBAC}/{kind}", rule))
+        signing = tasks.create_task(sign(client, name=PROXY, user=PROXY, groups=()))
+    return signing.result()
+
+
+async def bind(client: httpx.AsyncClient, *, name: str, group: str) -> None:
+    """Let a group do everything in the cluster, until the binding `name` is deleted.
+
+    Raises:
+        DriverError: the cluster refused.
+    """
+    await _create(
+        client,
+        f"{_RBAC}/clusterrolebindings",
+        {
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": _API_GROUP, "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"apiGroup": _API_GROUP, "kind": "Group", "name": group}],
+        },
+    )
+
+
+async def unbind(client: httpx.AsyncClient, *, name: str) -> None:
+    """Take that right away. A missing binding is fine.
+
+    Raises:
+        DriverError: the cluster refused.
+    """
+    try:
+        answer = await client.delete(f"{_RBAC}/clusterrolebindings/{name}")
+    except httpx.HTTPError as error:
+        raise _refused(str(error) or type(error).__name__) from error
+    if answer.is_error and answer.status_code != HTTPStatus.NOT_FOUND:
+        raise _refused(f"status {answer.status_code}")
+
+
+async def sign(
+    client: httpx.AsyncClient,
+    *,
+    name: str,
+    user: str,
+    groups: tuple[str, ...],
+    seconds: int | None = None,
+) -> bytes:
+    """Let the cluster sign a certificate for `user`; give it with its key, as PEM.
+
+    `name`: of the request, which must be new or left over from a try that broke off. `seconds`:
+    how long it is good for, at least 600; None: as long as the cluster likes, which is a year.
+
+    Raises:
+        DriverError: the cluster refused, or did not sign in time.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [
+            *(x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups),
+            x509.NameAttribute(NameOID.COMMON_NAME, user),
+        ]
+    )
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    asked = request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    spec: dict[str, Any] = {
+        "request": base64.b64encode(asked).decode(),
+        "signerName": _SIGNER,
+        "usages": ["client auth"],
+    }
+    if seconds is not None:
+        spec["expirationSeconds"] = max(MIN_CERTIFICATE_SECONDS, seconds)
+    path = f"{_REQUESTS}/{name}"
+    try:
+        await client.delete(path)
+        await _create(client, _REQUESTS, {"metadata": {"name": name}, "spec": spec})
+        certificate = await _approved(client, path)
+        await client.delete(path)
+    except httpx.HTTPError as error:
+        raise _refused(str(error) or type(error).__name__) from error
+    return certificate + key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+async def _approved(client: httpx.AsyncClient, path: str) -> bytes:
+    found = (await client.get(path)).json()
+    found["status"]["conditions"] = [
+        {
+            "type": "Approved",
+            "status": "True",
+            "reason": "AskedByTheLab",
+            "message": "the lab that made this cluster asked for it",
+        }
+    ]
+    answer = await client.put(f"{path}/approval", json=found)
+    if answer.is_error:
+        raise _refused(f"status {answer.status_code} for the approval")
+    try:
+        async with asyncio.timeout(SIGN_SECONDS):
+            while True:
+                status = (await client.get(path)).json().get("status", {})
+                if "certificate" in status:
+                    return base64.b64decode(status["certificate"])
+                await asyncio.sleep(LOOK_SECONDS)
+    except TimeoutError as error:
+        raise _refused(f"no certificate was signed in {SIGN_SECONDS:g} s") from error
+
+
+async def _create(client: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> None:
+    """Make an object. One that is there already is left as it is."""
+    try:
+        answer = await client.post(path, json=body)
+    except httpx.HTTPError as error:
+        raise _refused(str(error) or type(error).__name__) from error
+    if answer.is_error and answer.status_code != HTTPStatus.CONFLICT:
+        raise _refused(f"status {answer.status_code} for {path}")
+
+
+def _refused(said: str) -> DriverError:
+    return DriverError(
+        Explanation(
+            code="not_admitted",
+            title="The cluster lets nobody in",
+            cause=f"its API server did not grant access under a name: {said}",
+            fix="create again; if it stays so, see the log of the server",
+        )
+    )

@@ -1,0 +1,1 @@
+"""Kubernetes API servers of ready clusters, as the database knows them."""

@@ -1,0 +1,171 @@
+"""Credentials for clusters: each is one person's way into one cluster, for a time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+
+from pyk8s.wire.access import Credential, Endpoint
+from pyk8s.wire.cluster import Phase
+from server.store.database import ReadSession, WriteSession
+from server.store.hints import tell_revoked
+from server.store.tables import AccessRow, ClusterRow, CredentialRow, UserRow
+
+TOUCH_AFTER = timedelta(seconds=60)
+"""`last_used_at` is written at most this often, so that reading does not become writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a credential allows: one person, one cluster, until a time."""
+
+    credential_id: UUID
+    user_id: UUID
+    username: str
+    cluster_id: UUID
+    cluster_name: str
+    phase: Phase
+    attempt_id: UUID | None
+    """Whose way in there is now. None: the cluster cannot be reached."""
+    expires_at: datetime
+
+
+async def add(
+    session: WriteSession,
+    *,
+    credential_id: UUID,
+    user_id: UUID,
+    cluster_id: UUID,
+    endpoint: Endpoint,
+    name: str,
+    secret_hash: bytes | None,
+    lifetime: timedelta,
+) -> Credential:
+    """Keep a credential. `secret_hash`: None for a certificate, which we do not see again."""
+    row = CredentialRow(
+        id=credential_id,
+        user_id=user_id,
+        cluster_id=cluster_id,
+        endpoint=endpoint,
+        name=name,
+        secret_hash=secret_hash,
+        expires_at=func.now() + lifetime,
+    )
+    session.add(row)
+    await session.flush()
+    await session.refresh(row)
+    return _credential(row)
+
+
+def _credential(row: CredentialRow) -> Credential:
+    return Credential(
+        id=row.id,
+        endpoint=Endpoint(row.endpoint),
+        name=row.name,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+    )
+
+
+def _living() -> tuple[ColumnElement[bool], ...]:
+    return (CredentialRow.revoked_at.is_(None), CredentialRow.expires_at > func.now())
+
+
+def _valid() -> tuple[ColumnElement[bool], ...]:
+    """Living, of a living user, for a cluster that is not being deleted."""
+    return (
+        *_living(),
+        UserRow.id == CredentialRow.user_id,
+        UserRow.disabled_at.is_(None),
+        ClusterRow.id == CredentialRow.cluster_id,
+        ClusterRow.phase.not_in([Phase.DELETING, Phase.DELETED]),
+    )
+
+
+async def by_secret(session: ReadSession, secret_hash: bytes) -> Grant | None:
+    """Find what a secret allows, by the database's clock. None: nothing, or nothing any more."""
+    found = (
+        await session.execute(
+            select(
+                CredentialRow.id,
+                CredentialRow.user_id,
+                UserRow.username,
+                ClusterRow.id,
+                ClusterRow.name,
+                ClusterRow.phase,
+                AccessRow.attempt_id,
+                CredentialRow.expires_at,
+            )
+            .outerjoin(AccessRow, AccessRow.cluster_id == CredentialRow.cluster_id)
+            .where(CredentialRow.secret_hash == secret_hash, *_valid())
+        )
+    ).one_or_none()
+    if found is None:
+        return None
+    return Grant(*found[:5], Phase(found[5]), *found[6:])
+
+
+async def valid_among(session: ReadSession, ids: set[UUID]) -> set[UUID]:
+    """Give those of these credentials that would still be accepted."""
+    query = select(CredentialRow.id).where(CredentialRow.id.in_(ids), *_valid())
+    return set(await session.scalars(query))
+
+
+async def touch(session: WriteSession, credential_id: UUID) -> None:
+    """Note that a credential was used, at most once in `TOUCH_AFTER`."""
+    last = CredentialRow.last_used_at
+    await session.execute(
+        update(CredentialRow)
+        .where(
+            CredentialRow.id == credential_id,
+            or_(last.is_(None), last < func.now() - TOUCH_AFTER),
+        )
+        .values(last_used_at=func.now())
+    )
+
+
+async def of_cluster(session: ReadSession, cluster_id: UUID, user_id: UUID) -> list[Credential]:
+    """Give the credentials of a user that still open a cluster, newest first."""
+    rows = await session.scalars(
+        select(CredentialRow)
+        .where(CredentialRow.cluster_id == cluster_id, CredentialRow.user_id == user_id, *_living())
+        .order_by(CredentialRow.created_at.desc(), CredentialRow.id)
+    )
+    return [_credential(row) for row in rows]
+
+
+async def revoke(
+    session: WriteSession, *, cluster_id: UUID, user_id: UUID, credential_id: UUID
+) -> Credential | None:
+    """End a credential. None: the user has no such one for this cluster."""
+    row = await session.scalar(
+        update(CredentialRow)
+        .where(
+            CredentialRow.id == credential_id,
+            CredentialRow.cluster_id == cluster_id,
+            CredentialRow.user_id == user_id,
+            *_living(),
+        )
+        .values(revoked_at=func.now())
+        .returning(CredentialRow)
+    )
+    if row is None:
+        return None
+    await tell_revoked(session, credential_id)
+    return _credential(row)
+
+
+async def revoke_all_of(session: WriteSession, user_id: UUID) -> list[tuple[UUID, UUID, Endpoint]]:
+    """End all credentials of a user; give the cluster, id and endpoint of each."""
+    rows = await session.execute(
+        update(CredentialRow)
+        .where(CredentialRow.user_id == user_id, *_living())
+        .values(revoked_at=func.now())
+        .returning(CredentialRow.cluster_id, CredentialRow.id, CredentialRow.endpoint)
+    )
+    ended = [(cluster, credential, Endpoint(endpoint)) for cluster, credential, endpoint in rows]
+    for _, credential_id, _ in ended:
+        await tell_revoked(session, credential_id)
+    return ended
