@@ -5,75 +5,24 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 
 import anyio
 import uvicorn
 from starlette.applications import Starlette
 
-from server.api.guarded import GuardedHttp, GuardedWebSocket
 from server.api.protocol import MAX_FRAME_BYTES, PING_SECONDS, PONG_SECONDS
 from server.api.state import State
-from server.app import create_app, running
+from server.app import create_app, proxied, running
 from server.config import Settings, load
 from server.errors import StartFailed
 from server.telemetry import configure_log, get_logger
-
-BACKLOG = 2048
-SEND_BUFFER_BYTES = 64 * 1024
-"""Without it the kernel swallows 2.8 MB for each reader that stalls, before anybody notices."""
-
-UNACKNOWLEDGED_MS = 15_000
-"""A peer that acknowledges nothing for so long is dropped; WebSocket pings alone never drop it."""
-
-SILENT_SECONDS = 60
-PROBE_SECONDS = 10
-PROBES = 3
-"""A peer that is asked nothing is probed: a reader of a log that has nothing new gets nothing, and
-a machine that was switched off tells nobody."""
+from server.transport.guarded import GuardedHttp, GuardedWebSocket
+from server.transport.listening import IDLE_SECONDS, open_listener
 
 GRACE_SECONDS = 8
 GOODBYE_SECONDS = 2.0
 """Streams may take so long to say their last words before their connections are closed."""
-
-IDLE_SECONDS = 75
-"""A connection without requests is kept longer than clients (httpx: 5 s) and proxies (often 60 s)
-keep it: else a request may be on its way into one that is just being closed, and is lost."""
-
-TCP_OPTIONS = {
-    "TCP_USER_TIMEOUT": UNACKNOWLEDGED_MS,
-    "TCP_KEEPIDLE": SILENT_SECONDS,
-    "TCP_KEEPINTVL": PROBE_SECONDS,
-    "TCP_KEEPCNT": PROBES,
-}
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Open the listening socket; connections inherit its limits.
-
-    Raises:
-        StartFailed: the address is taken or is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in TCP_OPTIONS.items():
-        option = getattr(socket, name, None)  # not every system has them all
-        if option is not None:
-            listener.setsockopt(socket.IPPROTO_TCP, option, value)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise StartFailed(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
-            fix="stop the program that uses the port, or choose another one with PYK8S_PORT "
-            "(./restart.sh --port N)",
-        ) from error
-    return listener
 
 
 class Server(uvicorn.Server):
@@ -128,11 +77,40 @@ def configuration(app: Starlette) -> uvicorn.Config:
     )
 
 
+def listen(settings: Settings) -> socket.socket:
+    """Open the server's port.
+
+    Raises:
+        StartFailed: the address is taken or is not this machine's.
+    """
+    fix = "choose another one with PYK8S_PORT (./restart.sh --port N)"
+    return open_listener(settings.host, settings.port, fix=fix)
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[tuple[socket.socket, socket.socket | None]]:
+    """Open the server's port, and the proxy's if there is to be one.
+
+    Raises:
+        StartFailed: an address is taken or is not this machine's.
+    """
+    with ExitStack() as opened:
+        main = opened.enter_context(listen(settings))
+        port = settings.listens_for_proxy_on
+        if port is None or not settings.plays("api"):
+            yield main, None
+            return
+        its = "choose another one with PYK8S_PROXY_PORT (0: no proxy)"
+        yield main, opened.enter_context(open_listener(settings.host, port, fix=its))
+
+
 async def serve(settings: Settings) -> None:
     """Listen and serve until a signal comes."""
     log = get_logger(__name__)
-    with listen(settings) as listener:
-        async with running(settings) as state:
+    with listening(settings) as (listener, proxy):
+        async with running(settings) as state, AsyncExitStack() as beside:
+            if proxy is not None:
+                await beside.enter_async_context(proxied(state, proxy))
             log.info("server_started", url=f"http://{settings.host}:{settings.port}")
             server = Server(configuration(create_app(state)), state)
             await server.serve(sockets=[listener])

@@ -1,7 +1,8 @@
 """The composition root: the only place that names concrete drivers and starts loops."""
 
+import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,6 +34,9 @@ from server.fanout.hub import Hub
 from server.kube.upstream import Upstreams
 from server.provisioner.provisioner import Provisioner, host_id_of
 from server.provisioner.workshop import Deadlines
+from server.proxy.grants import Grants
+from server.proxy.listener import identity_of, proxying
+from server.proxy.relay import Admission
 from server.secrets import Passwords, Sealer, load_or_make_key
 from server.store import migrate
 from server.store.database import Database
@@ -64,12 +68,14 @@ async def running(settings: Settings) -> AsyncIterator[State]:
     ):
         hub = Hub(database)
         streams = Streams(settings.streams_per_user)
+        grants = Grants(database, monotonic=time.monotonic)
         receivers = Receivers(
             event=hub.on_event,
             job=hub.on_job,
-            revoked=streams.on_revoked,
-            may_have_missed=hub.on_may_have_missed,
+            revoked=partial(_tell, (streams.on_revoked, grants.on_revoked)),
+            may_have_missed=partial(_tell, (hub.on_may_have_missed, grants.on_may_have_missed)),
         )
+        tasks.start_soon(partial(grants.watch, clock=lambda: datetime.now(UTC)))
         tasks.start_soon(HintListener(database.url, receivers).run)
         tasks.start_soon(hub.run)
         tasks.start_soon(partial(streams.watch, database, clock=lambda: datetime.now(UTC)))
@@ -104,9 +110,26 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             sealer=sealer,
             streams=streams,
             upstreams=upstreams,
+            grants=grants,
+            proxy=identity_of(settings) if settings.listens_for_proxy_on is not None else None,
             documents=descriptions.write(),
         )
         tasks.cancel_scope.cancel()
+
+
+def _tell(receivers: Sequence[Callable[..., None]], *said: Any) -> None:
+    for each in receivers:
+        each(*said)
+
+
+@asynccontextmanager
+async def proxied(state: State, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve the proxy on a socket, around what is running."""
+    identity = state["proxy"]
+    assert identity is not None
+    admission = Admission(state["grants"], state["upstreams"])
+    async with proxying(listener, identity, admission):
+        yield
 
 
 def prepare_data_dir(path: Path) -> None:

@@ -3,13 +3,16 @@
 import socket
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.errors import StartFailed, in_words
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PROXY_BESIDE = 443
+MAX_PORT = 65535
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -24,6 +27,29 @@ class Settings(BaseSettings):
         None,
         description="Address that the port is published on, when the server listens inside a "
         "container. Unset: PYK8S_HOST. It decides who may register.",
+    )
+    proxy_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of the Kubernetes API proxy (TLS). Unset: 443 more than PYK8S_PORT, so "
+        "8443. `0`: no proxy.",
+    )
+    proxy_url: str | None = Field(
+        None,
+        description="Where people reach the proxy (https://lab.example.org:8443); kubeconfigs name "
+        "it. Unset: the host under which they reach the server.",
+    )
+    tls_certificate: Path | None = Field(
+        None,
+        description="Certificate of the proxy, with its chain, as PEM. Unset: the server makes an "
+        "authority of its own, which kubeconfigs carry.",
+    )
+    tls_key: Path | None = Field(None, description="Key of that certificate, as PEM.")
+    tls_authority: Path | None = Field(
+        None,
+        description="Who vouches for that certificate, as PEM, for kubeconfigs. Unset: an "
+        "authority that every machine trusts.",
     )
     data_dir: Path = Field(
         REPOSITORY / ".pyk8s",
@@ -150,6 +176,21 @@ class Settings(BaseSettings):
             raise ValueError(f"roles are {', '.join(sorted(known))}")
         return ",".join(sorted(given))
 
+    @field_validator("proxy_url")
+    @classmethod
+    def _is_https(cls, value: str | None) -> str | None:
+        if value is not None and (
+            not value.startswith("https://") or urlsplit(value).hostname is None
+        ):
+            raise ValueError("has to begin with https://, since kubectl sends no token without TLS")
+        return value.rstrip("/") if value is not None else None
+
+    @model_validator(mode="after")
+    def _has_both_of_tls(self) -> "Settings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("PYK8S_TLS_CERTIFICATE and PYK8S_TLS_KEY belong together")
+        return self
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
@@ -162,6 +203,14 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @property
+    def listens_for_proxy_on(self) -> int | None:
+        """The port of the proxy, or None for no proxy."""
+        if self.proxy_port is None:
+            beside = self.port + PROXY_BESIDE
+            return beside if beside <= MAX_PORT else self.port - PROXY_BESIDE
+        return self.proxy_port or None
 
     def plays(self, role: str) -> bool:
         """Tell whether this process has the role."""

@@ -192,6 +192,14 @@ class Simulated(LabError):
     title = "The cluster is simulated"
 
 
+class NoProxy(LabError):
+    """The operator has switched the Kubernetes API proxy off."""
+
+    code = "no_proxy"
+    status = 409
+    title = "There is no proxy here"
+
+
 class KeyReused(LabError):
     """The Idempotency-Key was used for another request."""
 

@@ -53,5 +53,7 @@ class CreatedCredential(Credential):
     token: str
     server: str
     """The URL that a kubeconfig names."""
-    certificate_authority: str
-    """PEM: who vouches for that server."""
+    certificate_authority: str | None
+    """PEM: who vouches for that server. None: an authority that every machine trusts."""
+    tls_server_name: str | None
+    """The name in the server's certificate, where it is not the host of `server`."""

@@ -1,7 +1,6 @@
 """Register, sign in and out, who am I, tokens."""
 
-from uuid import UUID
-
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,12 +16,20 @@ from pyk8s.wire.accounts import (
 )
 from server.api.auth import authenticate, clear_cookie, require_same_origin, set_cookie
 from server.api.state import State, session_lifetime
-from server.api.wire import answer, read_body
+from server.api.wire import answer, path_id, read_body, read_query
 from server.commands import accounts as commands
 from server.commands.accounts import SignedIn
+from server.commands.credentials import logout_everywhere
 from server.config import Settings
-from server.errors import NotFound
 from server.store import accounts, clusters
+
+
+class LogoutQuery(BaseModel):
+    """Of what to sign out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    everywhere: bool = False
 
 
 def signup_open(settings: Settings) -> bool:
@@ -67,9 +74,16 @@ def _with_session(signed_in: SignedIn, settings: Settings, *, status: int) -> Re
 
 
 async def logout(request: Request[State]) -> Response:
-    """End the session; its streams close within a second."""
+    """End the session; its streams close within a second.
+
+    `everywhere`: all sessions, tokens and credentials of clusters that the caller has.
+    """
     principal = await authenticate(request)
-    await commands.logout(request.state["database"], principal)
+    state = request.state
+    if read_query(request, LogoutQuery).everywhere:
+        await logout_everywhere(state["database"], state["sealer"], user_id=principal.user.id)
+    else:
+        await commands.logout(state["database"], principal)
     response = Response(status_code=204)
     clear_cookie(response, request.state["settings"])
     return response
@@ -114,9 +128,6 @@ async def list_tokens(request: Request[State]) -> Response:
 async def revoke_token(request: Request[State]) -> Response:
     """End a token."""
     principal = await authenticate(request)
-    try:
-        token_id = UUID(request.path_params["token_id"])
-    except ValueError as error:
-        raise NotFound("you have no such token", fix="see the list of your tokens") from error
+    token_id = path_id(request, "token_id", "token")
     await commands.revoke_token(request.state["database"], principal=principal, token_id=token_id)
     return Response(status_code=204)

@@ -10,10 +10,11 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from server.api.state import State
-from server.api.streams import Stream, hang_up
+from server.api.streams import Stream
 from server.errors import Unavailable
 from server.store.accounts import Principal
 from server.telemetry import get_logger
+from server.transport.connection import hang_up
 
 log = get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """Create, list, get, delete, what lies between, and the way into a cluster."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -9,18 +9,16 @@ from starlette.responses import Response
 
 from pyk8s.wire.accounts import Scope
 from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease, Phase
-from pyk8s.wire.facts import CredentialIssued
 from pyk8s.wire.service import FieldError
 from server.api.auth import authenticate
-from server.api.kubeconfig import named_for
 from server.api.state import State
 from server.api.wire import answer, id_or_name, read_body, read_query, several
 from server.commands import clusters as commands
 from server.commands import lease, lifetime
 from server.commands.clusters import Limits, not_found
 from server.config import Settings
-from server.errors import NoEvidence, NotReady, ValidationFailed
-from server.store import access, clusters, event_log
+from server.errors import NoEvidence, ValidationFailed
+from server.store import clusters
 from server.store import evidence as evidence_store
 from server.store.accounts import Principal
 
@@ -38,14 +36,6 @@ class ListQuery(BaseModel):
     include_deleted: bool = False
     limit: int = Field(100, ge=1, le=500)
     cursor: str | None = Field(None, max_length=200)
-
-
-class KubeconfigQuery(BaseModel):
-    """Which way in."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    endpoint: Literal["direct"] = "direct"
 
 
 async def create(request: Request[State]) -> Response:
@@ -171,35 +161,6 @@ async def retry(request: Request[State]) -> Response:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(settings.max_clusters_per_user, settings.max_ttl_seconds)
-
-
-async def kubeconfig(request: Request[State]) -> Response:
-    """Give the kubeconfig of a ready cluster."""
-    principal = await authenticate(request, Scope.ACCESS)
-    query = read_query(request, KubeconfigQuery)
-    cluster = await owned(request, principal)
-    if cluster.phase not in {Phase.READY, Phase.PAUSED}:
-        raise NotReady(
-            f"the cluster is {cluster.phase}, so there is no way in",
-            fix="wait until it is ready" if cluster.deleted_at is None else "create another one",
-            retry_after=2 if cluster.phase in {Phase.PENDING, Phase.PROVISIONING} else None,
-        )
-    async with request.state["database"].transaction() as session:
-        way = await access.way_into(session, cluster.id)
-        if way is None:
-            raise NotReady("the way in is not known", fix="delete the cluster, create another one")
-        issued = CredentialIssued(endpoint=query.endpoint, by=principal.user.username)
-        await event_log.append(session, cluster.id, [event_log.Draft(issued)])
-    text = named_for(request.state["sealer"].open(way.sealed_kubeconfig).decode(), cluster.name)
-    filename = f"pyk8s-{cluster.name}.yaml"
-    return Response(
-        text,
-        media_type="application/yaml",
-        headers={
-            "Cache-Control": "no-store",
-            "Content-Disposition": f'attachment; filename="{filename}"',
-        },
-    )
 
 
 async def evidence(request: Request[State]) -> Response:

@@ -29,6 +29,7 @@ TAGS: Final = {
 PARAMETERS: Final = {
     "id_or_name": "A cluster's id, or the name of a living one.",
     "token_id": "A token's id.",
+    "credential_id": "A credential's id.",
     "Idempotency-Key": "Any text that is new for a new request. The same request with the same "
     "key has one effect, and the same answer.",
     "Last-Event-ID": "For the event stream: the last seq that the client has.",

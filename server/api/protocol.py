@@ -6,6 +6,7 @@ from typing import Final
 
 from pyk8s.wire.frames import StreamLimits
 from server.config import Settings
+from server.transport.guarded import TOO_MANY
 
 MAX_FRAME_BYTES: Final = 64 * 1024
 MAX_SUBSCRIPTIONS: Final = 64
@@ -42,7 +43,7 @@ CLOSINGS: Final[Mapping[str, Closing]] = {
         "reconnect with the cursor",
     ),
     "too_many": Closing(
-        4429,
+        TOO_MANY,
         "too many subscriptions, frames, or small frames (pings, pongs, continuations: 600 a "
         "minute)",
         "reconnect with the cursor, later, and ask less",

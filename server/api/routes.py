@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from pyk8s.wire import access as ways
 from pyk8s.wire import accounts as words
 from pyk8s.wire.admin import DriftReport, Repair, RepairDrift
 from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease
 from pyk8s.wire.frames import EventPage
 from pyk8s.wire.service import Capacity, Health, ServerInfo, TemplateList
-from server.api import accounts, admin, clusters, documents, events, service, stream
+from server.api import access, accounts, admin, clusters, documents, events, service, stream
 from server.api.streams import TooManySockets
 from server.errors import (
     CrossOrigin,
@@ -24,6 +25,7 @@ from server.errors import (
     NameTaken,
     NoEvidence,
     NoProvisioner,
+    NoProxy,
     NotFound,
     NotReady,
     PhaseConflict,
@@ -92,7 +94,14 @@ ENDPOINTS: Final = (
         body=words.Login,
         public=True,
     ),
-    Endpoint("POST", f"{API}/auth/logout", accounts.logout, {204: None}, UNSAFE),
+    Endpoint(
+        "POST",
+        f"{API}/auth/logout",
+        accounts.logout,
+        {204: None},
+        (*UNSAFE, ValidationFailed),
+        query=accounts.LogoutQuery,
+    ),
     Endpoint("GET", f"{API}/auth/me", accounts.me, {200: words.Me}, CALLER),
     Endpoint(
         "POST",
@@ -182,10 +191,32 @@ ENDPOINTS: Final = (
     Endpoint(
         "GET",
         f"{CLUSTER}/kubeconfig",
-        clusters.kubeconfig,
+        access.kubeconfig,
         {200: "application/yaml"},
-        (*CALLER, NotFound, NotReady, ValidationFailed),
-        query=clusters.KubeconfigQuery,
+        (*CALLER, NotFound, NotReady, NoProxy, ValidationFailed),
+        query=access.KubeconfigQuery,
+    ),
+    Endpoint(
+        "POST",
+        f"{CLUSTER}/credentials",
+        access.create_credential,
+        {201: ways.CreatedCredential},
+        (*UNSAFE, *BODY, NotFound, NotReady, NoProxy),
+        body=ways.CreateCredential,
+    ),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/credentials",
+        access.list_credentials,
+        {200: ways.CredentialList},
+        (*CALLER, NotFound),
+    ),
+    Endpoint(
+        "DELETE",
+        f"{CLUSTER}/credentials/{{credential_id}}",
+        access.revoke_credential,
+        {204: None},
+        (*UNSAFE, NotFound),
     ),
     Endpoint(
         "GET",

@@ -10,6 +10,8 @@ from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
 from server.kube.upstream import Upstreams
+from server.proxy.authority import Identity
+from server.proxy.grants import Grants
 from server.secrets import Passwords, Sealer
 from server.store.database import Database
 
@@ -34,6 +36,9 @@ class State(TypedDict):
     sealer: Sealer
     streams: Streams
     upstreams: Upstreams
+    grants: Grants
+    proxy: Identity | None
+    """What the proxy's listener shows; None: there is no proxy."""
     documents: Documents
 
 

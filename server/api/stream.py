@@ -43,7 +43,7 @@ from server.api.protocol import (
     limits_of,
 )
 from server.api.state import State
-from server.api.streams import Stream, hang_up
+from server.api.streams import Stream
 from server.errors import Unavailable, ValidationFailed
 from server.fanout.follow import (
     Batch,
@@ -55,6 +55,7 @@ from server.fanout.follow import (
     follow_owner,
 )
 from server.store import clusters
+from server.transport.connection import hang_up
 
 MINUTE: Final = 60.0
 CLUSTER_PREFIX: Final = "cluster:"

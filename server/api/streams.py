@@ -6,10 +6,10 @@ own: ten thousand of them are asked for with one.
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import anyio
@@ -19,9 +19,6 @@ from server.errors import LabError
 from server.store import accounts
 from server.store.accounts import Principal
 from server.store.database import Database
-
-HANG_UP: Final = "pyk8s.hang_up"
-"""The extension of the ASGI scope under which the connection can be ended at once."""
 
 SEND_SECONDS: Final = 15.0
 """Who does not take a frame or a piece of an answer for so long is too slow."""
@@ -172,14 +169,3 @@ class Streams:
 
 def _restart() -> Closed:
     return Closed("restart", "the server restarts")
-
-
-def hang_up(scope: MutableMapping[str, Any]) -> None:
-    """End a connection without waiting for what its peer does not take.
-
-    A close in good order waits until everything sent before has been taken, which a peer that
-    reads a byte now and then can drag out for hours.
-    """
-    end = scope.get("extensions", {}).get(HANG_UP)
-    if end is not None:
-        end()

@@ -12,7 +12,7 @@ from pyk8s.wire.accounts import USERNAME_PATTERN
 from pyk8s.wire.cluster import CLUSTER_NAME_PATTERN, LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 from pyk8s.wire.service import FieldError
 from server.api.state import State
-from server.errors import TooLarge, UnsupportedMediaType, ValidationFailed, in_words
+from server.errors import NotFound, TooLarge, UnsupportedMediaType, ValidationFailed, in_words
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_SHOWN = 100
@@ -116,3 +116,15 @@ def id_or_name(request: Request[State]) -> UUID | str:
         return UUID(given)
     except ValueError:
         return given
+
+
+def path_id(request: Request[State], parameter: str, kind: str) -> UUID:
+    """Read another id of the path.
+
+    Raises:
+        NotFound: it is no id, so there is nothing of the kind.
+    """
+    try:
+        return UUID(request.path_params[parameter])
+    except ValueError as error:
+        raise NotFound(f"you have no such {kind}", fix=f"see the list of your {kind}s") from error

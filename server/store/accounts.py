@@ -232,3 +232,16 @@ async def revoke_token(session: WriteSession, *, user_id: UUID, token_id: UUID) 
     )
     await tell_revoked(session, token_id)
     return found is not None
+
+
+async def revoke_all_of(session: WriteSession, user_id: UUID) -> None:
+    """End all sessions and tokens of a user."""
+    for table in (SessionRow, TokenRow):
+        ended = await session.scalars(
+            update(table)
+            .where(table.user_id == user_id, table.revoked_at.is_(None))
+            .values(revoked_at=func.now())
+            .returning(table.id)
+        )
+        for credential_id in ended.all():
+            await tell_revoked(session, credential_id)

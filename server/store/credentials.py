@@ -113,13 +113,13 @@ async def valid_among(session: ReadSession, ids: set[UUID]) -> set[UUID]:
     return set(await session.scalars(query))
 
 
-async def touch(session: WriteSession, credential_id: UUID) -> None:
-    """Note that a credential was used, at most once in `TOUCH_AFTER`."""
+async def touch(session: WriteSession, ids: set[UUID]) -> None:
+    """Note that credentials were used, of each at most once in `TOUCH_AFTER`."""
     last = CredentialRow.last_used_at
     await session.execute(
         update(CredentialRow)
         .where(
-            CredentialRow.id == credential_id,
+            CredentialRow.id.in_(ids),
             or_(last.is_(None), last < func.now() - TOUCH_AFTER),
         )
         .values(last_used_at=func.now())

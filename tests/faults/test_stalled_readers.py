@@ -11,9 +11,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from server.__main__ import TCP_OPTIONS
 from server.api import stream, streams
 from server.config import Settings
+from server.transport.listening import TCP_OPTIONS
 from tests.faults.crowd import Viewer, footprint, quantile_of, simulated_site, stalled, viewing
 from tests.faults.site import eventually
 from tests.integration.conftest import free_port, serving, sign_up
@@ -109,6 +109,7 @@ async def test_stalled_readers_go_and_nobody_notices(
         data_dir=tmp_path / "data",
         database_url=SecretStr(database_url),
         driver="simulated",
+        proxy_port=0,
         simulated_speed=50,
         host_name="test-host",
         streams_per_user=1000,

@@ -100,6 +100,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         data_dir=tmp_path / "data",
         database_url=SecretStr(database_url),
         driver="simulated",
+        proxy_port=0,
         simulated_speed=50,
         host_name="test-host",
     )

@@ -21,7 +21,12 @@ ACCOUNT = {"username": "ann", "password": "correct horse battery"}
 
 def environment(data_dir: Path, **settings: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    own = {"PYK8S_DATA_DIR": str(data_dir), "PYK8S_DRIVER": "simulated", "PYK8S_LOG_FORMAT": "json"}
+    own = {
+        "PYK8S_DATA_DIR": str(data_dir),
+        "PYK8S_DRIVER": "simulated",
+        "PYK8S_PROXY_PORT": "0",
+        "PYK8S_LOG_FORMAT": "json",
+    }
     return kept | own | settings
 
 

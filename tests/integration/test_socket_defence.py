@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from server.__main__ import TCP_OPTIONS, listen
-from server.api import guarded
+from server.__main__ import listen
 from server.config import Settings
+from server.transport import guarded
+from server.transport.listening import TCP_OPTIONS
 from tests.integration.by_hand import (
     BINARY,
     CLOSE,

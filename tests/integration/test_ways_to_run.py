@@ -52,7 +52,12 @@ def data_dir() -> Iterator[Path]:
 def local(data_dir: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return run(
         [sys.executable, str(REPOSITORY / "scripts" / "local.py"), *words],
-        {"PYK8S_DATA_DIR": str(data_dir), "PYK8S_DRIVER": "simulated", **settings},
+        {
+            "PYK8S_DATA_DIR": str(data_dir),
+            "PYK8S_DRIVER": "simulated",
+            "PYK8S_PROXY_PORT": "0",
+            **settings,
+        },
     )
 
 

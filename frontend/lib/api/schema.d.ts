@@ -286,11 +286,46 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Give the kubeconfig of a ready cluster. */
-        get: operations["clusters_kubeconfig"];
+        /** Give a kubeconfig with a credential of its own, which can be revoked. */
+        get: operations["access_kubeconfig"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{id_or_name}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the caller's credentials for a cluster, newest first. */
+        get: operations["access_list_credentials"];
+        put?: never;
+        /** Give a credential for the proxy to a program that keeps it elsewhere than in a file. */
+        post: operations["access_create_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{id_or_name}/credentials/{credential_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a credential; what is open under it ends within a second. */
+        delete: operations["access_revoke_credential"];
         options?: never;
         head?: never;
         patch?: never;
@@ -702,6 +737,22 @@ export interface components {
             };
         };
         /**
+         * CreateCredential
+         * @description A new credential for the proxy, for a program that keeps it elsewhere than in a file.
+         */
+        CreateCredential: {
+            /**
+             * Name
+             * @default program
+             */
+            name: string;
+            /**
+             * Expires In Seconds
+             * @default null
+             */
+            expires_in_seconds: number | null;
+        };
+        /**
          * CreateToken
          * @description A secret for a program.
          */
@@ -722,6 +773,34 @@ export interface components {
          */
         Created: {
             cluster: components["schemas"]["Cluster"];
+        };
+        /**
+         * CreatedCredential
+         * @description A credential with its secret, which is shown this once.
+         */
+        CreatedCredential: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            endpoint: components["schemas"]["Endpoint"];
+            /** Name */
+            name: string;
+            /** Created At */
+            created_at: string;
+            /** Expires At */
+            expires_at: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Token */
+            token: string;
+            /** Server */
+            server: string;
+            /** Certificate Authority */
+            certificate_authority: string | null;
+            /** Tls Server Name */
+            tls_server_name: string | null;
         };
         /**
          * CreatedEvent
@@ -773,6 +852,26 @@ export interface components {
             token: string;
         };
         /**
+         * Credential
+         * @description One person's way into one cluster.
+         */
+        Credential: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            endpoint: components["schemas"]["Endpoint"];
+            /** Name */
+            name: string;
+            /** Created At */
+            created_at: string;
+            /** Expires At */
+            expires_at: string;
+            /** Last Used At */
+            last_used_at: string | null;
+        };
+        /**
          * CredentialIssued
          * @description Somebody downloaded a kubeconfig.
          */
@@ -815,6 +914,14 @@ export interface components {
              */
             type: "credential_issued";
             data: components["schemas"]["CredentialIssued"];
+        };
+        /**
+         * CredentialList
+         * @description The credentials of the caller that open a cluster now.
+         */
+        CredentialList: {
+            /** Items */
+            items: components["schemas"]["Credential"][];
         };
         /**
          * CredentialRevoked
@@ -942,6 +1049,12 @@ export interface components {
             /** Seq */
             seq: number;
         };
+        /**
+         * Endpoint
+         * @description Where a credential is used.
+         * @enum {string}
+         */
+        Endpoint: "proxy" | "direct";
         /**
          * EventPage
          * @description A page of a cluster's events. `end`: nothing will ever come after `next_after`.
@@ -2144,7 +2257,9 @@ export interface operations {
     };
     accounts_logout: {
         parameters: {
-            query?: never;
+            query?: {
+                everywhere?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2169,6 +2284,15 @@ export interface operations {
             };
             /** @description `forbidden`: Not allowed; `cross_origin`: Request from another site */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`: The request is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3196,10 +3320,11 @@ export interface operations {
             };
         };
     };
-    clusters_kubeconfig: {
+    access_kubeconfig: {
         parameters: {
             query?: {
-                endpoint?: "direct";
+                endpoint?: ("proxy" | "direct") | null;
+                expires_in_seconds?: number | null;
             };
             header?: never;
             path: {
@@ -3246,7 +3371,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_ready`: The cluster is not ready */
+            /** @description `not_ready`: The cluster is not ready; `no_proxy`: There is no proxy here */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3257,6 +3382,223 @@ export interface operations {
             };
             /** @description `validation`: The request is not valid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    access_list_credentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Here it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialList"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    access_create_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCredential"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedCredential"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed; `cross_origin`: Request from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready`: The cluster is not ready; `no_proxy`: There is no proxy here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    access_revoke_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+                /** @description A credential's id. */
+                credential_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to tell */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed; `cross_origin`: Request from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,7 +1,7 @@
 """uvicorn's two protocols with the limits that they lack: time, sizes, numbers of small frames.
 
 Both end a connection at once where a close in good order would wait for its peer, and tell the
-application how to do so (`server.api.streams.hang_up`).
+application how to do so (`server.transport.connection.hang_up`).
 """
 
 import asyncio
@@ -15,8 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from server.api.protocol import CLOSE_CODES
-from server.api.streams import HANG_UP
+from server.transport.connection import HANG_UP
 
 REQUEST_SECONDS: Final = 20.0
 """A request is here, with its body (64 KiB at most), within this time, or never."""
@@ -39,6 +38,8 @@ SMALL_FRAMES_PER_MINUTE: Final = 600
 MAX_AFTER_CLOSE_BYTES: Final = 64 * 1024
 MINUTE: Final = 60.0
 BAD_UTF8: Final = 1007
+TOO_MANY: Final = 4429
+"""The close code for who is too busy; what it means is in the protocol of the stream."""
 
 
 class GuardedHttp(HttpToolsProtocol):
@@ -255,7 +256,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             self._window, self._small_frames = now, 0
         self._small_frames += 1
         if self._small_frames > SMALL_FRAMES_PER_MINUTE:
-            self._fail(CLOSE_CODES["too_many"], "too_many")
+            self._fail(TOO_MANY, "too_many")
         else:
             handle()
 

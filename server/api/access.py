@@ -1,0 +1,180 @@
+"""Ways into a cluster: kubeconfigs and the credentials in them."""
+
+import base64
+import re
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pyk8s.wire.access import (
+    MIN_CREDENTIAL_SECONDS,
+    CreateCredential,
+    CreatedCredential,
+    CredentialList,
+    Endpoint,
+)
+from pyk8s.wire.accounts import Scope
+from pyk8s.wire.cluster import Cluster
+from server.api import kubeconfig as files
+from server.api.auth import authenticate
+from server.api.clusters import owned
+from server.api.state import State
+from server.api.wire import answer, path_id, read_body, read_query
+from server.commands import credentials as commands
+from server.errors import NoProxy
+from server.proxy.authority import names_in
+from server.store import credentials
+from server.store.accounts import Principal
+
+HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]{2,45}")
+SURE_NAME: Final = "localhost"
+"""Every certificate that the server makes is for this name too."""
+
+NO_CONTENT: Final = 204
+
+
+class KubeconfigQuery(BaseModel):
+    """Which way in, and for how long."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    endpoint: Endpoint | None = None
+    """Unset: by the proxy if the server has one."""
+    expires_in_seconds: Annotated[int, Field(ge=MIN_CREDENTIAL_SECONDS)] | None = None
+
+
+async def kubeconfig(request: Request[State]) -> Response:
+    """Give a kubeconfig with a credential of its own, which can be revoked."""
+    principal = await authenticate(request, Scope.ACCESS)
+    query = read_query(request, KubeconfigQuery)
+    cluster = await owned(request, principal)
+    endpoint = query.endpoint or (
+        Endpoint.PROXY if request.state["proxy"] is not None else Endpoint.DIRECT
+    )
+    give = _through_proxy if endpoint is Endpoint.PROXY else _direct
+    text = await give(request, principal, cluster, query.expires_in_seconds)
+    filename = f"pyk8s-{cluster.name}.yaml"
+    return Response(
+        text,
+        media_type="application/yaml",
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Disposition": f'attachment; filename="{filename}"',
+        },
+    )
+
+
+async def _through_proxy(
+    request: Request[State], principal: Principal, cluster: Cluster, seconds: int | None
+) -> str:
+    address = _proxy_address(request, cluster)
+    issued = await commands.issue_for_proxy(
+        request.state["database"],
+        principal=principal,
+        cluster=cluster,
+        name=_made_for(request),
+        seconds=seconds,
+        max_seconds=request.state["settings"].max_ttl_seconds,
+    )
+    return files.for_proxy(cluster.name, address, issued.proof)
+
+
+async def _direct(
+    request: Request[State], principal: Principal, cluster: Cluster, seconds: int | None
+) -> str:
+    sealer = request.state["sealer"]
+    way = await commands.way_into(request.state["database"], cluster)
+    admin = sealer.open(way.sealed_kubeconfig).decode()
+    if way.sealed_proxy_identity is None:  # simulated: the file says so, and opens nothing
+        return files.named_for(admin, cluster.name)
+    issued = await commands.issue_direct(
+        request.state["database"],
+        sealer,
+        principal=principal,
+        cluster=cluster,
+        name=_made_for(request),
+        seconds=seconds,
+    )
+    return files.for_certificate(admin, cluster.name, issued.proof)
+
+
+def _made_for(request: Request[State]) -> str:
+    """Name the program that asked, to recognise the credential by."""
+    agent = request.headers.get("user-agent", "unknown program")
+    return re.sub(r"[^ -~]", "", agent).strip() or "unknown program"
+
+
+def _proxy_address(request: Request[State], cluster: Cluster) -> dict[str, str]:
+    """Say where the proxy is for whoever asked: at the host under which they reach us.
+
+    Raises:
+        NoProxy: this server has none.
+    """
+    settings, identity = request.state["settings"], request.state["proxy"]
+    port = settings.listens_for_proxy_on
+    if identity is None or port is None:
+        raise NoProxy(
+            "this server has no Kubernetes API proxy",
+            fix="ask for endpoint=direct, or let the operator set PYK8S_PROXY_PORT",
+        )
+    host = request.url.hostname or SURE_NAME
+    host = host if HOST.fullmatch(host) else SURE_NAME
+    shown = f"[{host}]" if ":" in host else host
+    base = settings.proxy_url or f"https://{shown}:{port}"
+    address = {"server": f"{base}/clusters/{cluster.id}"}
+    if identity.authority is not None:
+        data = base64.b64encode(identity.authority.encode()).decode()
+        address["certificate-authority-data"] = data
+    if settings.proxy_url is None and host not in names_in(identity.certificate):
+        address["tls-server-name"] = SURE_NAME
+    return address
+
+
+async def create_credential(request: Request[State]) -> Response:
+    """Give a credential for the proxy to a program that keeps it elsewhere than in a file."""
+    principal = await authenticate(request, Scope.ACCESS)
+    asked = await read_body(request, CreateCredential)
+    cluster = await owned(request, principal)
+    address = _proxy_address(request, cluster)
+    issued = await commands.issue_for_proxy(
+        request.state["database"],
+        principal=principal,
+        cluster=cluster,
+        name=asked.name,
+        seconds=asked.expires_in_seconds,
+        max_seconds=request.state["settings"].max_ttl_seconds,
+    )
+    authority = request.state["proxy"].authority if request.state["proxy"] else None
+    created = CreatedCredential(
+        **issued.credential.model_dump(),
+        token=issued.proof,
+        server=address["server"],
+        certificate_authority=authority,
+        tls_server_name=address.get("tls-server-name"),
+    )
+    return answer(created, 201)
+
+
+async def list_credentials(request: Request[State]) -> Response:
+    """List the caller's credentials for a cluster, newest first."""
+    principal = await authenticate(request, Scope.ACCESS)
+    cluster = await owned(request, principal)
+    async with request.state["database"].reading() as session:
+        found = await credentials.of_cluster(session, cluster.id, principal.user.id)
+    return answer(CredentialList(items=found))
+
+
+async def revoke_credential(request: Request[State]) -> Response:
+    """End a credential; what is open under it ends within a second."""
+    principal = await authenticate(request, Scope.ACCESS)
+    cluster = await owned(request, principal)
+    await commands.revoke(
+        request.state["database"],
+        request.state["sealer"],
+        user_id=principal.user.id,
+        cluster_id=cluster.id,
+        credential_id=path_id(request, "credential_id", "credential"),
+    )
+    return Response(status_code=NO_CONTENT)

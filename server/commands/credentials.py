@@ -1,0 +1,209 @@
+"""Give people their ways into clusters, and take them away again."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+
+from pyk8s.wire.access import MIN_CREDENTIAL_SECONDS, Credential, Endpoint
+from pyk8s.wire.cluster import Cluster, Phase
+from pyk8s.wire.facts import CredentialIssued, CredentialRevoked
+from pyk8s.wire.service import FieldError
+from server.errors import NotFound, NotReady, Unavailable, ValidationFailed
+from server.kube import certificates
+from server.secrets import Sealer, hash_secret, new_secret
+from server.store import access, accounts, credentials, event_log
+from server.store.access import WayIn
+from server.store.accounts import Principal
+from server.store.database import Database, WriteSession, now
+from server.store.event_log import Draft
+from server.telemetry import get_logger
+
+SECRET_PREFIX = "pyk8s_kube_"  # noqa: S105 - what all of them begin with
+"""Of a secret that opens one cluster. The server's API takes none, the proxy no other."""
+
+DEFAULT_SECONDS = 24 * 3600
+MAX_DIRECT_SECONDS = 24 * 3600
+"""A certificate goes to the cluster without us, so it shall not be good for long."""
+
+MAX_NAME_LENGTH = 80
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new credential with what proves it: a secret, or a certificate with its key as PEM."""
+
+    credential: Credential
+    proof: str
+
+
+async def way_into(database: Database, cluster: Cluster) -> WayIn:
+    """Give the way into a cluster.
+
+    Raises:
+        NotReady: there is none yet, or none any more.
+    """
+    if cluster.phase not in {Phase.READY, Phase.PAUSED}:
+        raise NotReady(
+            f"the cluster is {cluster.phase}, so there is no way in",
+            fix="wait until it is ready" if cluster.deleted_at is None else "create another one",
+            retry_after=2 if cluster.phase in {Phase.PENDING, Phase.PROVISIONING} else None,
+        )
+    async with database.reading() as session:
+        way = await access.way_into(session, cluster.id)
+    if way is None:
+        raise NotReady("the way in is not known", fix="delete the cluster, create another one")
+    return way
+
+
+async def issue_for_proxy(
+    database: Database,
+    *,
+    principal: Principal,
+    cluster: Cluster,
+    name: str,
+    seconds: int | None,
+    max_seconds: int,
+) -> Issued:
+    """Give a credential for the proxy. It ends with the cluster, whatever its time.
+
+    Raises:
+        NotReady: there is no way in yet, or none any more.
+        ValidationFailed: it would be good for too long.
+    """
+    await way_into(database, cluster)
+    secret = new_secret(SECRET_PREFIX)
+    async with database.transaction() as session:
+        credential = await credentials.add(
+            session,
+            credential_id=uuids.uuid7(),
+            user_id=principal.user.id,
+            cluster_id=cluster.id,
+            endpoint=Endpoint.PROXY,
+            name=name[:MAX_NAME_LENGTH],
+            secret_hash=hash_secret(secret),
+            lifetime=_lifetime(seconds, max_seconds),
+        )
+        await _tell_issued(session, cluster.id, credential, principal)
+    return Issued(credential, secret)
+
+
+async def issue_direct(
+    database: Database,
+    sealer: Sealer,
+    *,
+    principal: Principal,
+    cluster: Cluster,
+    name: str,
+    seconds: int | None,
+) -> Issued:
+    """Give a certificate for the cluster's own API server, until its lease ends at most.
+
+    Raises:
+        NotReady: the cluster is not ready, so it cannot sign.
+        Unavailable: the cluster does not answer.
+        ValidationFailed: it would be good for too long.
+    """
+    way = await way_into(database, cluster)
+    if cluster.phase is not Phase.READY:
+        raise NotReady(f"the cluster is {cluster.phase}, so it signs nothing", fix="resume it")
+    lifetime = _lifetime(seconds, MAX_DIRECT_SECONDS)
+    async with database.reading() as session:
+        at = await now(session)
+    if cluster.expires_at is not None:
+        lifetime = min(lifetime, cluster.expires_at - at)
+    lifetime = max(lifetime, timedelta(seconds=MIN_CREDENTIAL_SECONDS))
+    credential_id = uuids.uuid7()
+    pem = await certificates.issue(
+        way,
+        sealer,
+        credential_id=credential_id,
+        username=principal.user.username,
+        seconds=int(lifetime.total_seconds()),
+    )
+    async with database.transaction() as session:
+        credential = await credentials.add(
+            session,
+            credential_id=credential_id,
+            user_id=principal.user.id,
+            cluster_id=cluster.id,
+            endpoint=Endpoint.DIRECT,
+            name=name[:MAX_NAME_LENGTH],
+            secret_hash=None,
+            lifetime=lifetime,
+        )
+        await _tell_issued(session, cluster.id, credential, principal)
+    return Issued(credential, pem.decode())
+
+
+async def revoke(
+    database: Database, sealer: Sealer, *, user_id: UUID, cluster_id: UUID, credential_id: UUID
+) -> None:
+    """End a credential. What is open under it at the proxy ends within a second.
+
+    Raises:
+        NotFound: the user has no such credential for this cluster, or it has ended already.
+        Unavailable: it is a certificate, and the cluster does not answer.
+    """
+    async with database.reading() as session:
+        living = await credentials.of_cluster(session, cluster_id, user_id)
+        way = await access.way_into(session, cluster_id)
+    found = next((each for each in living if each.id == credential_id), None)
+    if found is None:
+        raise NotFound("you have no such credential", fix="see the list of the cluster's")
+    if found.endpoint is Endpoint.DIRECT and way is not None:
+        await certificates.revoke(way, sealer, credential_id)
+    async with database.transaction() as session:
+        ended = await credentials.revoke(
+            session, cluster_id=cluster_id, user_id=user_id, credential_id=credential_id
+        )
+        if ended is not None:
+            fact = CredentialRevoked(credential_id=credential_id)
+            await event_log.append(session, cluster_id, [Draft(fact)])
+
+
+async def logout_everywhere(database: Database, sealer: Sealer, *, user_id: UUID) -> None:
+    """End all sessions, tokens and credentials of a user.
+
+    A certificate of a cluster that does not answer now ends by its time; the log says so.
+    """
+    async with database.transaction() as session:
+        await accounts.revoke_all_of(session, user_id)
+        ended = await credentials.revoke_all_of(session, user_id)
+        for cluster_id, credential_id, _ in sorted(ended):
+            fact = CredentialRevoked(credential_id=credential_id)
+            await event_log.append(session, cluster_id, [Draft(fact)])
+    for cluster_id, credential_id, endpoint in ended:
+        if endpoint is not Endpoint.DIRECT:
+            continue
+        async with database.reading() as session:
+            way = await access.way_into(session, cluster_id)
+        try:
+            if way is not None:
+                await certificates.revoke(way, sealer, credential_id)
+        except Unavailable as error:
+            log.warning("certificate_not_revoked", id=str(credential_id), reason=error.detail)
+
+
+def _lifetime(seconds: int | None, most: int) -> timedelta:
+    if seconds is not None and seconds > most:
+        raise ValidationFailed(
+            f"expires_in_seconds: at most {most}",
+            fix=f"ask for {most} s or less, and for a new one later",
+            errors=[
+                FieldError(field="expires_in_seconds", message=f"at most {most}", input=seconds)
+            ],
+        )
+    return timedelta(seconds=min(seconds or DEFAULT_SECONDS, most))
+
+
+async def _tell_issued(
+    session: WriteSession, cluster_id: UUID, credential: Credential, principal: Principal
+) -> None:
+    fact = CredentialIssued(
+        endpoint=credential.endpoint.value, by=principal.user.username, credential_id=credential.id
+    )
+    await event_log.append(session, cluster_id, [Draft(fact)])

@@ -1,0 +1,66 @@
+"""Client certificates for people: signed by the cluster, one group and one binding for each.
+
+A certificate cannot be revoked in Kubernetes. So each speaks for a group of its own, which may do
+everything as long as there is a binding that says so; the binding can be deleted.
+"""
+
+from uuid import UUID
+
+from server.drivers import kube_api, kube_identity
+from server.drivers.base import DriverError
+from server.drivers.kube_api import Credentials
+from server.errors import Unavailable
+from server.secrets import Sealer
+from server.store.access import WayIn
+
+
+def _name(credential_id: UUID) -> str:
+    return f"pyk8s:credential:{credential_id}"
+
+
+def administrator(way: WayIn, sealer: Sealer) -> Credentials:
+    """Open the administrator's way in.
+
+    Raises:
+        Unavailable: it is not usable.
+    """
+    try:
+        return kube_api.read_kubeconfig(sealer.open(way.sealed_kubeconfig).decode())
+    except DriverError as error:
+        raise _unavailable(error) from error
+
+
+async def issue(
+    way: WayIn, sealer: Sealer, *, credential_id: UUID, username: str, seconds: int
+) -> bytes:
+    """Let the cluster sign a certificate for a person; give it with its key, as PEM.
+
+    Raises:
+        Unavailable: the cluster does not answer, or refused.
+    """
+    name = _name(credential_id)
+    try:
+        async with kube_api.connect(administrator(way, sealer), way.internal_url) as client:
+            await kube_identity.bind(client, name=name, group=name)
+            return await kube_identity.sign(
+                client, name=name, user=username, groups=(name,), seconds=seconds
+            )
+    except DriverError as error:
+        raise _unavailable(error) from error
+
+
+async def revoke(way: WayIn, sealer: Sealer, credential_id: UUID) -> None:
+    """Make a certificate good for nothing: who comes with it may do nothing from now on.
+
+    Raises:
+        Unavailable: the cluster does not answer, or refused.
+    """
+    try:
+        async with kube_api.connect(administrator(way, sealer), way.internal_url) as client:
+            await kube_identity.unbind(client, name=_name(credential_id))
+    except DriverError as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: DriverError) -> Unavailable:
+    return Unavailable(error.explanation.cause, fix="try again in a moment", retry_after=2)

@@ -1,0 +1,117 @@
+"""The cluster's side of an upgrade: to ask for it, and to see what the answer is.
+
+TLS is anyio's here, not asyncio's: the latter loses what it has not handed out yet when the peer
+closes while reading is paused, which cuts the end off a file that kubectl copies.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+import h11
+from anyio.streams.tls import TLSStream
+
+from server.kube.upstream import CONNECT_SECONDS, Upstream, host_and_port
+from server.proxy.refusals import Headers, Refusal, unavailable
+
+ANSWER_SECONDS: Final = 30.0
+"""So long the cluster may take to agree; it starts the process in between."""
+
+PIECE_BYTES: Final = 64 * 1024
+MAX_REFUSAL_BYTES: Final = 64 * 1024
+AGREED: Final = 101
+_UPGRADE: Final = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
+REFUSED: Final = 400
+"""From here on, it is a refusal that a client understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What the cluster answered, and the connection to it."""
+
+    status: int
+    headers: Headers
+    rest: bytes
+    """Of a refusal its body; else the first bytes of the tunnel."""
+    stream: TLSStream
+
+    @property
+    def has_agreed(self) -> bool:
+        """Whether there is a tunnel now."""
+        return self.status == AGREED
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the cluster is asked for. `target`: path and query."""
+
+    target: bytes
+    headers: Headers
+
+
+@asynccontextmanager
+async def asked(upstream: Upstream, question: Question) -> AsyncIterator[Switched]:
+    """Ask for an upgrade; the connection is gone when the context ends.
+
+    Raises:
+        Refusal: the cluster does not answer, or with something else than an upgrade or a refusal.
+    """
+    host, port = host_and_port(upstream.url)
+    try:
+        with anyio.fail_after(CONNECT_SECONDS):
+            stream = await anyio.connect_tcp(
+                host, port, tls=True, ssl_context=upstream.ssl, tls_standard_compatible=False
+            )
+    except (OSError, TimeoutError) as error:
+        raise unavailable("the cluster's API server does not answer") from error
+    try:
+        try:
+            with anyio.fail_after(ANSWER_SECONDS):
+                hosted = [(b"host", f"{host}:{port}".encode()), *_UPGRADE, *question.headers]
+                asking = h11.Request(method="GET", target=question.target, headers=hosted)
+                switched = await _handshake(stream, asking)
+        except (h11.RemoteProtocolError, anyio.BrokenResourceError, TimeoutError) as error:
+            raise unavailable("the cluster's API server gave no answer to an upgrade") from error
+        yield switched
+    finally:
+        await anyio.aclose_forcefully(stream)
+
+
+async def _handshake(stream: TLSStream, asking: h11.Request) -> Switched:
+    http = h11.Connection(h11.CLIENT)
+    await stream.send((http.send(asking) or b"") + (http.send(h11.EndOfMessage()) or b""))
+    while True:
+        answer = await _next(http, stream)
+        if isinstance(answer, h11.InformationalResponse) and answer.status_code != AGREED:
+            continue  # 100, 103: the answer comes later
+        break
+    found = list(answer.headers)
+    if answer.status_code == AGREED:
+        said = dict(found)
+        if said.get(b"upgrade", b"").lower() != b"websocket" or b"sec-websocket-accept" not in said:
+            raise Refusal(502, "BadGateway", "the cluster switched to something else than asked")
+        return Switched(AGREED, found, http.trailing_data[0], stream)
+    if answer.status_code < REFUSED:
+        raise Refusal(502, "BadGateway", f"the cluster answered an upgrade {answer.status_code}")
+    body = b""
+    while len(body) < MAX_REFUSAL_BYTES and isinstance(
+        piece := await _next(http, stream), h11.Data
+    ):
+        body += piece.data
+    body = body[:MAX_REFUSAL_BYTES]
+    kept = [(name, value) for name, value in found if name != b"content-length"]
+    kept.append((b"content-length", str(len(body)).encode()))
+    return Switched(answer.status_code, kept, body, stream)
+
+
+async def _next(http: h11.Connection, stream: TLSStream) -> Any:
+    while (event := http.next_event()) is h11.NEED_DATA:
+        try:
+            http.receive_data(await stream.receive(PIECE_BYTES))
+        except anyio.EndOfStream:
+            http.receive_data(b"")
+    if event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
+        raise h11.RemoteProtocolError("closed before it had answered")
+    return event
