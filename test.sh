@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Usage: ./test.sh [--fast | --long] [--only NAME]... [--list] [--help]
 #
-# Sets itself up and runs everything that this machine can run; says at the end what it left out,
-# and why. Exit 1 when something failed.
+# Sets itself up and runs everything that this machine can run, in two lanes side by side; says at
+# the end what it left out, and why. Exit 1 when something failed.
 #
 #   --fast        what needs neither Docker nor a browser
 #   --long        soak tests and full matrices too
@@ -68,12 +68,31 @@ bin() { local name=$1; shift; "$venv/bin/$name" "$@"; }
 tests() { local name=$1; shift; bin python -m pytest -q --junit-xml "$reports/$name.xml" "$@"; }
 page() { (cd "$repository/frontend" && npm run --silent "$@"); }
 
-# --- set up ------------------------------------------------------------------
+# in_background COMMAND...: in a process group of its own, which ends with us.
+background=()
+in_background() {
+  set -m
+  "$@" < /dev/null &
+  set +m
+  background+=($!)
+}
 
-ensure_venv
-install_locked dev server cli
-install_page_packages
-export PATH=$venv/bin:$PATH
+# Waits for all of it; 1 when one of them failed.
+all_done() {
+  local pid status=0
+  for pid in ${background[@]+"${background[@]}"}; do wait "$pid" || status=1; done
+  background=()
+  return "$status"
+}
+
+end_background() {
+  local pid
+  for pid in ${background[@]+"${background[@]}"}; do kill -s "$1" -- "-$pid" 2> /dev/null || true; done
+  all_done || true
+}
+trap 'end_background INT; exit 130' INT
+trap 'end_background TERM; exit 143' TERM
+trap 'end_background TERM' EXIT
 
 chromium=''
 find_chromium() {
@@ -90,6 +109,18 @@ find_chromium() {
   fi
   return 1
 }
+
+fetch_chromium() { find_chromium || true; }
+
+# --- set up ------------------------------------------------------------------
+
+ensure_venv
+ensure_node
+in_background install_page_packages
+if [ "$pace" != fast ]; then in_background fetch_chromium; fi
+install_locked dev server cli
+all_done || exit 1
+export PATH=$venv/bin:$PATH
 
 # --- what takes a part -------------------------------------------------------
 
@@ -109,65 +140,94 @@ with_server() {
   return "$status"
 }
 
+# Both lanes want the page built: whoever comes second waits for the first.
+built_page() {
+  local status=0
+  until mkdir "$reports/building" 2> /dev/null; do sleep 0.5; done
+  (build_page) || status=$?
+  rmdir "$reports/building"
+  return "$status"
+}
+
 browser_test() {
-  build_page
-  PYK8S_CHROMIUM=$chromium PYK8S_SIMULATE=${2:-} PYK8S_SCREENSHOTS=$reports/screenshots/$1 \
-    PYK8S_DOWNLOADS=$reports/downloads with_server "$1" page test:browser
+  built_page || return 1
+  PYK8S_CHROMIUM=$chromium PYK8S_SIMULATE=${2:-} PYK8S_LOOKS=${3:-} PYK8S_SCREENSHOTS=$reports/screenshots/$1 \
+    PYK8S_DOWNLOADS=$reports/downloads/$1 with_server "$1" page test:browser
 }
 
 # --- the checks --------------------------------------------------------------
 
+# First what is quick, and what writes into this folder for a moment.
 check format "Python is formatted" bin ruff format --check .
 check lint "ruff" bin ruff check .
-check types "mypy, strict" bin mypy
-check imports "the direction of imports" bin lint-imports
-if command -v shellcheck > /dev/null; then
-  check shell "shellcheck" shell_check
-else
-  skip shell "shellcheck is not installed"
-fi
 check generated "generated files are up to date" scripts/generate.sh --check
-check page-check "the page: tsc and eslint" page check
-check page-unit "the page: vitest" page test --reporter=default --reporter=junit --outputFile="$reports/page-unit.xml"
 
 marks='not docker and not browser' docker_marks=docker
 if [ "$pace" != long ]; then
   marks="$marks and not long" docker_marks='docker and not long'
   skip long "soak tests and full matrices: only with --long"
 fi
-# More workers than cores: many a test waits for a deadline of the server's.
-check python "pytest: unit, integration on real PostgreSQL, docs" tests python -n 3 --dist worksteal -m "$marks"
 
-if [ "$pace" = fast ]; then
-  for name in docker browser browser-kind compose; do skip "$name" "left out by --fast"; done
-else
-  has_docker='' has_chromium=''
-  if docker_answers; then has_docker=1; fi
+has_docker='' has_compose='' has_chromium='' no_docker='' no_compose=''
+if [ "$pace" != fast ]; then
+  if docker_answers; then has_docker=1; else no_docker=$docker_problem; fi
+  if compose_answers; then has_compose=1; else no_compose=$docker_problem; fi
   if find_chromium; then has_chromium=1; fi
+fi
 
+# What computes: our own processes, and PostgreSQL.
+computing_lane() {
+  check types "mypy, strict" bin mypy
+  check imports "the direction of imports" bin lint-imports
+  if command -v shellcheck > /dev/null; then
+    check shell "shellcheck" shell_check
+  else
+    skip shell "shellcheck is not installed"
+  fi
+  # More workers than cores: many a test waits for a deadline of the server's.
+  check python "pytest: unit, integration on real PostgreSQL, docs" tests python -n 3 --dist worksteal -m "$marks"
+  if [ "$pace" = fast ]; then
+    skip browser "left out by --fast"
+  elif [ -z "$has_chromium" ]; then
+    skip browser "Chromium is not installed"
+  else
+    check browser "a person's whole way in a browser, simulated" browser_test simulated slow
+  fi
+}
+
+# The page, then what waits for containers: these one after the other, they share Docker.
+waiting_lane() {
+  check page-check "the page: tsc and eslint" page check
+  check page-unit "the page: vitest" page test --reporter=default --reporter=junit --outputFile="$reports/page-unit.xml"
+  if [ "$pace" = fast ]; then
+    for name in docker browser-kind compose; do skip "$name" "left out by --fast"; done
+    return
+  fi
   if [ -z "$has_docker" ]; then
-    skip docker "$docker_problem"
+    skip docker "$no_docker"
   else
     check docker "pytest: with real Docker and kind" tests docker -m "$docker_marks"
   fi
   if [ -z "$has_chromium" ]; then
-    skip browser "Chromium is not installed"
     skip browser-kind "Chromium is not installed"
+  elif [ -z "$has_docker" ]; then
+    skip browser-kind "$no_docker"
+  elif ! command -v kind > /dev/null; then
+    skip browser-kind "kind is not installed"
   else
-    check browser "a person's whole way in a browser, simulated" browser_test simulated slow
-    if [ -z "$has_docker" ]; then
-      skip browser-kind "$docker_problem"
-    elif ! command -v kind > /dev/null; then
-      skip browser-kind "kind is not installed"
-    else
-      check browser-kind "the same with real kind" browser_test kind
-    fi
+    check browser-kind "the same with real kind" browser_test kind '' 'cluster access events settings dashboard'
   fi
-  if ! compose_answers; then
-    skip compose "$docker_problem"
+  if [ -z "$has_compose" ]; then
+    skip compose "$no_compose"
   else
     check compose "restart.sh and clean-restart.sh in containers" scripts/try-compose.sh
   fi
-fi
+}
 
-"$venv/bin/python" "$repository/scripts/tally.py" "$reports"
+in_background computing_lane
+in_background waiting_lane
+status=0
+all_done || status=1
+if [ "$status" != 0 ]; then say "A lane broke: what it did not come to is missing below."; fi
+"$venv/bin/python" "$repository/scripts/tally.py" "$reports" || status=1
+[ "$status" = 0 ]
