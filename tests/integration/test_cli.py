@@ -138,7 +138,7 @@ async def test_sign_in_and_out(shell: Shell) -> None:
 
 async def test_bad_input_ends_with_its_code_and_the_way_out(shell: Shell) -> None:
     await shell.ok("create", "taken", "--no-wait")
-    for command, code, words in (
+    cases = (
         ("create Bad_Name", 2, "name"),
         ("create x --template nonsense", 2, "template"),
         ("create x --workers 99", 2, "workers"),
@@ -148,8 +148,9 @@ async def test_bad_input_ends_with_its_code_and_the_way_out(shell: Shell) -> Non
         ("tokens create x --scope nonsense", 2, "scope"),
         ("create fails --label simulate=fail-start", 8, "fix"),
         ("create slow --label simulate=hang --timeout 1s", 7, "It goes on"),
-    ):
-        done = await shell.run(*command.split())
+    )
+    all_done = await asyncio.gather(*(shell.run(*command.split()) for command, _, _ in cases))
+    for (command, code, words), done in zip(cases, all_done, strict=True):
         assert (done.code, done.out) == (code, ""), f"{command}: {done.err}"
         assert words in done.err, command
 
@@ -307,6 +308,7 @@ async def test_an_admin_looks_at_drift(shell: Shell) -> None:
             assert done.code == 0, done.err
             if "seen" in done.out:
                 break
+            await asyncio.sleep(1)  # told anew every 15 s; each look is a program of its own
     assert "Nothing differs" in done.err
     repaired = await shell.run("admin", "drift", "--repair", "--yes", PYK8S_TOKEN=token.strip())
     assert repaired.code == 0, repaired.err
