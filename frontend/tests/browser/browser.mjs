@@ -7,6 +7,8 @@ export const settings = {
   chromium: process.env.PYK8S_CHROMIUM ?? "/usr/bin/chromium",
   /** The simulated driver obeys it; kind ignores it. */
   simulate: process.env.PYK8S_SIMULATE ?? "",
+  /** The views to look at, by name; none: all. What a driver does not change needs no second look. */
+  looks: (process.env.PYK8S_LOOKS ?? "").split(" ").filter(Boolean),
   screenshots: process.env.PYK8S_SCREENSHOTS ?? "",
   downloads: process.env.PYK8S_DOWNLOADS ?? "",
   username: process.env.PYK8S_TEST_USER ?? `browser-${Date.now().toString(36)}`,

@@ -8,7 +8,12 @@ export const problems = [];
 
 const WIDTHS = { 1440: 900, 390: 844 };
 
+export function isToBeLookedAt(name) {
+  return settings.looks.length === 0 || settings.looks.includes(name);
+}
+
 export async function inspect(page, name) {
+  if (!isToBeLookedAt(name)) return;
   for (const scheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
     for (const [width, height] of Object.entries(WIDTHS)) {
