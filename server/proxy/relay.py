@@ -129,7 +129,7 @@ class Relay:
             await self._answer(scope, receive, noting)
         except Refusal as refusal:
             if has_begun:
-                hang_up(scope)  # half an answer must not look like a whole one
+                await _cut(scope, receive)  # half an answer must not look like a whole one
             else:
                 await _refuse(send, refusal)
 
@@ -153,7 +153,14 @@ class Relay:
             finally:
                 going.cancel()
             if request.has_ended:
-                hang_up(scope)
+                await _cut(scope, receive)
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
+    """End the connection, and return when it is gone: uvicorn else tells its log of a defect."""
+    hang_up(scope)
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:

@@ -66,9 +66,10 @@ class GuardedHttp(HttpToolsProtocol):
             self._expect_request()
         if self.transport.is_closing():
             return
-        requests = self._requests
+        requests, was_in_head = self._requests, self._is_in_head
         super().data_received(data)
-        if self._is_in_head and self._requests == requests:
+        # What ends a body is no head, although the next head is waited for after it.
+        if was_in_head and self._is_in_head and self._requests == requests:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse_head()

@@ -11,7 +11,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -23,9 +23,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from pyk8s.wire.accounts import User
-from server.__main__ import Server, configuration, listen
+from server.__main__ import Server, configuration, listening
 from server.api.state import State
-from server.app import create_app, running
+from server.app import create_app, proxied, running
 from server.config import Settings
 from server.provisioner import launch
 from server.store.database import Database
@@ -67,8 +67,10 @@ async def serving(settings: Settings) -> AsyncIterator[LabServer]:
 
     async def run() -> None:
         try:
-            with listen(settings) as listener:
-                async with running(settings) as state:
+            with listening(settings) as (listener, proxy):
+                async with running(settings) as state, AsyncExitStack() as beside:
+                    if proxy is not None:
+                        await beside.enter_async_context(proxied(state, proxy))
                     server = Server(configuration(create_app(state)), state)
                     task = asyncio.create_task(server.serve(sockets=[listener]))
                     started.set_result(LabServer(f"http://127.0.0.1:{settings.port}", state))

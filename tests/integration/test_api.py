@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import tarfile
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -41,7 +42,8 @@ async def browser(lab_server: LabServer) -> AsyncIterator[httpx.AsyncClient]:
     "endpoint", [e for e in ENDPOINTS if not e.public], ids=lambda e: f"{e.method} {e.path}"
 )
 async def test_nobody_gets_nothing(browser: httpx.AsyncClient, endpoint: object) -> None:
-    path = endpoint.path.format(id_or_name="demo", token_id=uuid4())  # type: ignore[attr-defined]
+    path = re.sub(r"{\w+_id}", str(uuid4()), endpoint.path)  # type: ignore[attr-defined]
+    path = path.format(id_or_name="demo")
     for headers in ({}, {"Authorization": "Bearer pyk8s_wrong"}, {"Cookie": "pyk8s_session=wrong"}):
         answer = await browser.request(endpoint.method, path, headers=headers)  # type: ignore[attr-defined]
         problem(answer, 401, "unauthenticated")
