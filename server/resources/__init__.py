@@ -1,0 +1,1 @@
+"""What is inside the clusters, kept fresh by watching, for as long as somebody looks."""
