@@ -121,11 +121,14 @@ async def test_a_stop_ends_answers_in_good_order(settings: Settings) -> None:
             path = await hung(ann)
             events = await stack.enter_async_context(listening(ann, f"{path}/events"))
             log = await stack.enter_async_context(listening(ann, f"{path}/log?follow=1"))
+            told = [events.aiter_text(), log.aiter_text()]
+            first = [await anext(text) for text in told]
             began = asyncio.get_running_loop().time()
         took = asyncio.get_running_loop().time() - began
         # Whole to the last chunk, else httpx raises RemoteProtocolError.
-        assert (await events.aread()).endswith(b"\n\n")
-        assert (await log.aread()).endswith(b"\n")
+        rest = ["".join([piece async for piece in text]) for text in told]
+        assert (first[0] + rest[0]).endswith("\n\n")
+        assert (first[1] + rest[1]).endswith("\n")
     assert took < 6, "the grace of 8 s for answers that do not end was waited for"
 
 
