@@ -37,6 +37,7 @@ from server.provisioner.workshop import Deadlines
 from server.proxy.grants import Grants
 from server.proxy.listener import identity_of, proxying
 from server.proxy.relay import Admission
+from server.resources.lookout import Lookout
 from server.secrets import Passwords, Sealer, load_or_make_key
 from server.store import migrate
 from server.store.database import Database
@@ -78,6 +79,8 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         tasks.start_soon(partial(grants.watch, clock=lambda: datetime.now(UTC)))
         tasks.start_soon(HintListener(database.url, receivers).run)
         tasks.start_soon(hub.run)
+        lookout = Lookout(upstreams.of)
+        tasks.start_soon(lookout.run)
         tasks.start_soon(partial(streams.watch, database, clock=lambda: datetime.now(UTC)))
         if driver is not None:
             provisioner = Provisioner(
@@ -112,6 +115,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             upstreams=upstreams,
             grants=grants,
             proxy=identity_of(settings) if settings.listens_for_proxy_on is not None else None,
+            lookout=lookout,
             documents=descriptions.write(),
         )
         tasks.cancel_scope.cancel()

@@ -248,6 +248,22 @@ class Unavailable(LabError):
     title = "Not available at this moment"
 
 
+class LogUnavailable(LabError):
+    """A container has no such log, or not yet; or which container is not said."""
+
+    code = "log_unavailable"
+    status = 409
+    title = "There is no such log now"
+
+
+class ClusterAway(LabError):
+    """The API server of the caller's cluster does not answer, or not as it should."""
+
+    code = "cluster_away"
+    status = 503
+    title = "The cluster does not answer"
+
+
 class NoProvisioner(LabError):
     """No provisioner has announced itself, so nobody could build the cluster."""
 

@@ -16,6 +16,7 @@ from pyk8s.wire.cluster import Cluster as Snapshot
 from pyk8s.wire.cluster import Phase
 from pyk8s.wire.events import ClusterEvent
 from pyk8s.wire.reduce import apply_event
+from pyk8s.wire.resources import Resources
 
 EVENT_PAGE = 1000
 GONE = frozenset({Phase.DELETING, Phase.DELETED})
@@ -153,6 +154,36 @@ class Cluster:
     async def log(self) -> str:
         """Give the log as it is now, as plain text. `events` follows it."""
         return (await self._http.send("GET", f"{path_of(self.id)}/log")).text
+
+    async def resources(self) -> Resources:
+        """Tell what is inside the cluster now: nodes, workloads, pods, services and events.
+
+        Raises:
+            Conflict: the cluster is not ready, or simulated.
+            OverCapacity: its API server does not answer.
+        """
+        path = f"{path_of(self.id)}/resources"
+        return understand(Resources, await self._http.document("GET", path))
+
+    async def pod_log(
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str | None = None,
+        tail_lines: int = 1000,
+        previous: bool = False,
+    ) -> str:
+        """Give the last lines of a container's log; `previous`: of the one before its restart.
+
+        Raises:
+            NotFound: there is no such pod.
+            Conflict: the container has no such log now, or which one is not said.
+        """
+        path = f"{path_of(self.id)}/pods/{quote(namespace, safe='')}/{quote(pod, safe='')}/log"
+        params: dict[str, Any] = {"tail_lines": tail_lines, "previous": previous}
+        params |= {"container": container} if container is not None else {}
+        return (await self._http.send("GET", path, params=params)).text
 
     async def evidence(self) -> bytes:
         """Give what was collected when the cluster failed, as a tar.gz.

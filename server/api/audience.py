@@ -63,14 +63,15 @@ class LongAnswer(StreamingResponse):
         Raises:
             TooManySockets: the user has too many streams open; nothing has been sent then.
         """
-        if scope["method"] == "HEAD":
-            await send(self._start())
-            await send(_LAST)
-            return
-        with self._streams.admit(self._principal) as stream:
-            self._end = partial(hang_up, scope)
-            self._stream = stream
-            await super().__call__(scope, receive, send)
+        async with aclosing(self._pieces):  # also where nothing is read of what is open already
+            if scope["method"] == "HEAD":
+                await send(self._start())
+                await send(_LAST)
+                return
+            with self._streams.admit(self._principal) as stream:
+                self._end = partial(hang_up, scope)
+                self._stream = stream
+                await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
         """Send what comes, until there is a reason to stop."""

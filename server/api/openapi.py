@@ -23,6 +23,7 @@ TAGS: Final = {
     "accounts": "Who you are",
     "clusters": "Clusters",
     "events": "What happens to a cluster",
+    "resources": "What is inside a cluster",
     "service": "The server itself",
     "admin": "For administrators",
 }
@@ -30,6 +31,8 @@ PARAMETERS: Final = {
     "id_or_name": "A cluster's id, or the name of a living one.",
     "token_id": "A token's id.",
     "credential_id": "A credential's id.",
+    "namespace": "A namespace inside the cluster.",
+    "pod": "The name of a pod in it.",
     "Idempotency-Key": "Any text that is new for a new request. The same request with the same "
     "key has one effect, and the same answer.",
     "Last-Event-ID": "For the event stream: the last seq that the client has.",
@@ -184,7 +187,7 @@ def _responses(endpoint: Endpoint, models: Models) -> dict[str, Any]:
             content = {answer: {"schema": {"type": "string"}}}
         elif answer is not None:
             content = {"application/json": {"schema": models[answer, "serialization"]}}
-        if endpoint.path.endswith("/events") and content is not None:
+        if endpoint.path.endswith(("/events", "/resources")) and content is not None:
             content["text/event-stream"] = {"schema": {"type": "string"}}
         responses[str(status)] = {"description": _meaning(status)}
         if content is not None:

@@ -14,14 +14,27 @@ from pyk8s.wire import accounts as words
 from pyk8s.wire.admin import DriftReport, Repair, RepairDrift
 from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease
 from pyk8s.wire.frames import EventPage
+from pyk8s.wire.resources import Resources
 from pyk8s.wire.service import Capacity, Health, ServerInfo, TemplateList
-from server.api import access, accounts, admin, clusters, documents, events, service, stream
+from server.api import (
+    access,
+    accounts,
+    admin,
+    clusters,
+    documents,
+    events,
+    resources,
+    service,
+    stream,
+)
 from server.api.streams import TooManySockets
 from server.errors import (
+    ClusterAway,
     CrossOrigin,
     Forbidden,
     KeyReused,
     LabError,
+    LogUnavailable,
     NameTaken,
     NoEvidence,
     NoProvisioner,
@@ -31,6 +44,7 @@ from server.errors import (
     PhaseConflict,
     QuotaExceeded,
     SignupClosed,
+    Simulated,
     TemplateUnknown,
     TooLarge,
     TooManyAttempts,
@@ -50,6 +64,7 @@ Errors = tuple[type[LabError], ...]
 BODY: Final[Errors] = (ValidationFailed, UnsupportedMediaType, TooLarge)
 CALLER: Final[Errors] = (Unauthenticated, Forbidden)
 UNSAFE: Final[Errors] = (*CALLER, CrossOrigin)
+INSIDE: Final[Errors] = (*CALLER, NotReady, Simulated, ClusterAway)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +232,21 @@ ENDPOINTS: Final = (
         access.revoke_credential,
         {204: None},
         (*UNSAFE, NotFound),
+    ),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/resources",
+        resources.resources,
+        {200: Resources},
+        (*INSIDE, NotFound, TooManySockets),
+    ),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/pods/{{namespace}}/{{pod}}/log",
+        resources.pod_log,
+        {200: "text/plain"},
+        (*INSIDE, NotFound, ValidationFailed, LogUnavailable, TooManySockets),
+        query=resources.PodLogQuery,
     ),
     Endpoint(
         "GET",

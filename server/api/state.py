@@ -12,6 +12,7 @@ from server.fanout.hub import Hub
 from server.kube.upstream import Upstreams
 from server.proxy.authority import Identity
 from server.proxy.grants import Grants
+from server.resources.lookout import Lookout
 from server.secrets import Passwords, Sealer
 from server.store.database import Database
 
@@ -39,6 +40,7 @@ class State(TypedDict):
     grants: Grants
     proxy: Identity | None
     """What the proxy's listener shows; None: there is no proxy."""
+    lookout: Lookout
     documents: Documents
 
 

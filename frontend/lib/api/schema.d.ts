@@ -331,6 +331,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clusters/{id_or_name}/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tell what is inside a cluster; with `Accept: text/event-stream` go on with what changes. */
+        get: operations["resources_resources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{id_or_name}/pods/{namespace}/{pod}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Give the log of a container as text; with `follow` until it ends. */
+        get: operations["resources_pod_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clusters/{id_or_name}/evidence": {
         parameters: {
             query?: never;
@@ -695,6 +729,32 @@ export interface components {
              */
             type: "condition_changed";
             data: components["schemas"]["ConditionChanged"];
+        };
+        /**
+         * ContainerRow
+         * @description One container of a pod.
+         */
+        ContainerRow: {
+            /** Name */
+            name: string;
+            /** Image */
+            image: string;
+            /** State */
+            state: string;
+            /**
+             * Health
+             * @enum {string}
+             */
+            health: "ok" | "busy" | "bad" | "done";
+            /** Ready */
+            ready: boolean;
+            /** Restarts */
+            restarts: number;
+            /**
+             * Is Init
+             * @default false
+             */
+            is_init: boolean;
         };
         /**
          * CreateCluster
@@ -1071,6 +1131,43 @@ export interface components {
             epoch: string;
             /** End */
             end: boolean;
+        };
+        /**
+         * EventRow
+         * @description Something that Kubernetes tells about an object.
+         */
+        EventRow: {
+            /** Uid */
+            uid: string;
+            /** Name */
+            name: string;
+            /**
+             * Created At
+             * @default null
+             */
+            created_at: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "Event";
+            /** Namespace */
+            namespace: string;
+            /** Type */
+            type: string;
+            /** Reason */
+            reason: string;
+            /** Object */
+            object: string;
+            /** Message */
+            message: string;
+            /** Count */
+            count: number;
+            /**
+             * Last Seen
+             * @default null
+             */
+            last_seen: string | null;
         };
         /**
          * Events
@@ -1504,6 +1601,69 @@ export interface components {
             usage: components["schemas"]["Usage"];
         };
         /**
+         * NamespaceRow
+         * @description A namespace.
+         */
+        NamespaceRow: {
+            /** Uid */
+            uid: string;
+            /** Name */
+            name: string;
+            /**
+             * Created At
+             * @default null
+             */
+            created_at: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "Namespace";
+            /** Status */
+            status: string;
+            /**
+             * Health
+             * @enum {string}
+             */
+            health: "ok" | "busy" | "bad" | "done";
+        };
+        /**
+         * NodeRow
+         * @description A machine of the cluster.
+         */
+        NodeRow: {
+            /** Uid */
+            uid: string;
+            /** Name */
+            name: string;
+            /**
+             * Created At
+             * @default null
+             */
+            created_at: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "Node";
+            /** Status */
+            status: string;
+            /**
+             * Health
+             * @enum {string}
+             */
+            health: "ok" | "busy" | "bad" | "done";
+            /** Roles */
+            roles: string[];
+            /** Version */
+            version: string;
+            /**
+             * Ip
+             * @default null
+             */
+            ip: string | null;
+        };
+        /**
          * Note
          * @description Something worth telling that changes nothing.
          */
@@ -1591,6 +1751,68 @@ export interface components {
             type: "ping";
             /** Nonce */
             nonce: string;
+        };
+        /**
+         * PodRow
+         * @description A pod, with the status that kubectl prints.
+         */
+        PodRow: {
+            /** Uid */
+            uid: string;
+            /** Name */
+            name: string;
+            /**
+             * Created At
+             * @default null
+             */
+            created_at: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "Pod";
+            /** Namespace */
+            namespace: string;
+            /** Status */
+            status: string;
+            /**
+             * Health
+             * @enum {string}
+             */
+            health: "ok" | "busy" | "bad" | "done";
+            /** Ready */
+            ready: number;
+            /** Total */
+            total: number;
+            /** Restarts */
+            restarts: number;
+            /**
+             * Restarted At
+             * @default null
+             */
+            restarted_at: string | null;
+            /**
+             * Node
+             * @default null
+             */
+            node: string | null;
+            /**
+             * Ip
+             * @default null
+             */
+            ip: string | null;
+            /**
+             * Owner
+             * @default null
+             */
+            owner: string | null;
+            /**
+             * Message
+             * @default null
+             */
+            message: string | null;
+            /** Containers */
+            containers: components["schemas"]["ContainerRow"][];
         };
         /**
          * Pong
@@ -1765,6 +1987,20 @@ export interface components {
             dry_run: boolean;
         };
         /**
+         * Resources
+         * @description Everything that is looked at, as it was at one moment.
+         */
+        Resources: {
+            /** At */
+            at: string;
+            /** Items */
+            items: (components["schemas"]["NodeRow"] | components["schemas"]["NamespaceRow"] | components["schemas"]["WorkloadRow"] | components["schemas"]["PodRow"] | components["schemas"]["ServiceRow"] | components["schemas"]["EventRow"])[];
+            /** More */
+            more: {
+                [key: string]: number;
+            };
+        };
+        /**
          * Scope
          * @description What a token may do. A session may do all that its user may.
          * @enum {string}
@@ -1793,6 +2029,39 @@ export interface components {
             max_ttl_seconds: number;
             /** Trust */
             trust: string;
+        };
+        /**
+         * ServiceRow
+         * @description A service.
+         */
+        ServiceRow: {
+            /** Uid */
+            uid: string;
+            /** Name */
+            name: string;
+            /**
+             * Created At
+             * @default null
+             */
+            created_at: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "Service";
+            /** Namespace */
+            namespace: string;
+            /** Type */
+            type: string;
+            /**
+             * Cluster Ip
+             * @default null
+             */
+            cluster_ip: string | null;
+            /** Ports */
+            ports: string[];
+            /** External */
+            external: string[];
         };
         /**
          * Step
@@ -2051,6 +2320,49 @@ export interface components {
          */
         UserAnswer: {
             user: components["schemas"]["User"];
+        };
+        /**
+         * WorkloadRow
+         * @description What keeps pods running, or runs them to their end.
+         */
+        WorkloadRow: {
+            /** Uid */
+            uid: string;
+            /** Name */
+            name: string;
+            /**
+             * Created At
+             * @default null
+             */
+            created_at: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "CronJob" | "DaemonSet" | "Deployment" | "Job" | "StatefulSet";
+            /** Namespace */
+            namespace: string;
+            /** Status */
+            status: string;
+            /**
+             * Health
+             * @enum {string}
+             */
+            health: "ok" | "busy" | "bad" | "done";
+            /** Ready */
+            ready: number;
+            /**
+             * Desired
+             * @default null
+             */
+            desired: number | null;
+            /** Images */
+            images: string[];
+            /**
+             * Schedule
+             * @default null
+             */
+            schedule: string | null;
         };
     };
     responses: never;
@@ -3607,6 +3919,179 @@ export interface operations {
                 };
             };
             /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resources_resources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Here it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resources"];
+                    "text/event-stream": string;
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready`: The cluster is not ready; `simulated`: The cluster is simulated */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_sockets`: Too many open streams */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resources_pod_log: {
+        parameters: {
+            query?: {
+                container?: string | null;
+                follow?: boolean;
+                tail_lines?: number;
+                previous?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+                /** @description A namespace inside the cluster. */
+                namespace: string;
+                /** @description The name of a pod in it. */
+                pod: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Here it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready`: The cluster is not ready; `simulated`: The cluster is simulated; `log_unavailable`: There is no such log now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_sockets`: Too many open streams */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment */
             503: {
                 headers: {
                     [name: string]: unknown;

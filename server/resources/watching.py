@@ -1,0 +1,262 @@
+"""List one kind of a cluster's objects, then watch it: Kubernetes' own protocol for that.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+"""
+
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+import aiohttp
+import anyio
+import orjson
+
+from pyk8s.wire.resources import Row
+from server.resources.kinds import Watched
+from server.resources.reading import Object, part, parts, text
+from server.resources.table import Table
+from server.telemetry import get_logger
+
+PAGE: Final = 200
+MOST_PAGE_BYTES: Final = 16 * 1024 * 1024
+"""More than 200 objects of any sensible size; of larger ones, fewer are asked for at once."""
+MOST_LINE_BYTES: Final = 8 * 1024 * 1024
+"""An object has at most 1.5 MiB in etcd, and can be a few times larger as JSON."""
+LIST_SECONDS: Final = 30.0
+CONNECT_SECONDS: Final = 5.0
+WATCH_SECONDS: Final = (240, 300)
+"""The server is asked to end a watch after a time between these: not all of them at once."""
+PACE_SECONDS: Final = 1.0
+"""Lists and watches of one kind follow each other no faster."""
+REFILL_SECONDS: Final = 10.0
+
+log = get_logger(__name__)
+
+
+class Away(Exception):
+    """The cluster's API server does not answer, or not as it should. Says how."""
+
+
+class Upstream(Protocol):
+    """The way to a cluster's API server, as its administrator."""
+
+    @property
+    def url(self) -> str:
+        """Where it answers: `https://HOST:PORT`."""
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """What asks it."""
+
+
+class _Expired(Exception):
+    """What the watch wanted to go on from is no longer kept: list again."""
+
+
+class _TooLarge(Exception):
+    """A page of a list is too large: ask for fewer objects."""
+
+
+class Watching:
+    """One kind of one cluster. Knows how far it is, so that it can go on after an outage.
+
+    Under `lists`, one list of a cluster is taken at a time: that bounds what lists may weigh.
+    """
+
+    def __init__(
+        self,
+        what: Watched,
+        table: Table,
+        lists: anyio.Lock,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        page: int = PAGE,
+    ) -> None:
+        self._what = what
+        self._table = table
+        self._lists = lists
+        self._sleep = sleep
+        self._page = page
+        self._version: str | None = None
+        self._listed_at = 0.0
+
+    async def run(self, upstream: Upstream, *, on_listed: Callable[[], None]) -> None:
+        """Keep the table right until cancelled; `on_listed` is called whenever it is.
+
+        Raises:
+            Away: the API server does not answer as it should.
+        """
+        try:
+            while True:
+                began = time.monotonic()
+                try:
+                    if self._version is None:
+                        async with self._lists:
+                            self._version = await self._list(upstream)
+                    await self._watch(upstream, on_listed)
+                except _Expired:
+                    self._version = None
+                except _TooLarge as error:
+                    if self._page == 1:
+                        raise Away(f"one object of {self._what.path} is too large") from error
+                    self._page = max(1, self._page // 8)
+                    continue
+                await self._sleep(max(0.0, PACE_SECONDS - (time.monotonic() - began)))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Away(in_words(error)) from error
+        except RuntimeError as error:
+            if not upstream.session.closed:
+                raise
+            raise Away("its connections were closed") from error
+
+    def forget(self) -> None:
+        """Begin from nothing: it is another cluster now, with the same id."""
+        self._version = None
+
+    async def _list(self, upstream: Upstream) -> str:
+        """Take everything there is; give the version of it."""
+        listing = self._table.begin(self._what.kind)
+        following = ""
+        while True:
+            query = {"limit": str(self._page)} | ({"continue": following} if following else {})
+            with anyio.fail_after(LIST_SECONDS):
+                document = await self._page_of(upstream, query)
+            listing.add(self._rows(parts(document, "items")))
+            metadata = part(document, "metadata")
+            # What is not text, and long, was never given by Kubernetes.
+            following = text(metadata, "continue", 4096)
+            if not following:
+                break
+        listing.end()
+        self._listed_at = time.monotonic()
+        return text(metadata, "resourceVersion")
+
+    async def _page_of(self, upstream: Upstream, query: Mapping[str, str]) -> Object:
+        async with upstream.session.get(
+            upstream.url + self._what.path,
+            params=query,
+            allow_redirects=False,
+            timeout=_patience(LIST_SECONDS),
+        ) as answer:
+            if answer.status == HTTPStatus.NOT_FOUND:  # this Kubernetes has no such kind
+                return {}
+            await _check(answer)
+            body = bytearray()
+            async for chunk in answer.content.iter_any():
+                body += chunk
+                if len(body) > MOST_PAGE_BYTES:
+                    raise _TooLarge
+        return _object(bytes(body))
+
+    async def _watch(self, upstream: Upstream, on_listed: Callable[[], None]) -> None:
+        seconds = random.randint(*WATCH_SECONDS)  # noqa: S311 -- spreads load, hides nothing
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version or "",
+            "timeoutSeconds": str(seconds),
+        }
+        async with upstream.session.get(
+            upstream.url + self._what.path,
+            params=query,
+            allow_redirects=False,
+            timeout=_patience(None),
+        ) as answer:
+            if answer.status == HTTPStatus.NOT_FOUND:
+                on_listed()
+                await self._sleep(seconds)
+                return
+            await _check(answer)
+            on_listed()
+            with anyio.move_on_after(seconds + LIST_SECONDS):
+                async for line in _lines(answer):
+                    self._take(_object(line))
+                    if self._wants_list():
+                        raise _Expired
+
+    def _wants_list(self) -> bool:
+        """Tell whether rows that were left out have room now, and it is not too soon for a list."""
+        if time.monotonic() - self._listed_at < REFILL_SECONDS:
+            return False
+        return self._table.could_show_more(self._what.kind)
+
+    def _take(self, change: Object) -> None:
+        """Take one line of a watch."""
+        kind, given = text(change, "type"), part(change, "object")
+        if kind == "ERROR":
+            raise _Expired
+        version = text(part(given, "metadata"), "resourceVersion")
+        if version:
+            self._version = version
+        if kind == "DELETED":
+            self._table.remove(self._what.kind, text(part(given, "metadata"), "uid"))
+        elif kind in {"ADDED", "MODIFIED"}:
+            for row in self._rows([given]):
+                self._table.put(self._what.kind, row, is_new=kind == "ADDED")
+
+    def _rows(self, given: list[Object]) -> list[Row]:
+        """Make rows; what cannot be a row is left out."""
+        rows = []
+        for each in given:
+            row = self._what.row(each)
+            if row.uid:
+                rows.append(row)
+        return rows
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Give the lines of an endless answer. One that is too long is left out."""
+    kept, is_skipping = bytearray(), False
+    async for chunk in answer.content.iter_any():
+        *whole, rest = chunk.split(b"\n")
+        for piece in whole:
+            if not is_skipping and len(kept) + len(piece) <= MOST_LINE_BYTES:
+                yield bytes(kept) + piece
+            kept.clear()
+            is_skipping = False
+        kept += rest
+        if len(kept) > MOST_LINE_BYTES:
+            log.warning("resource_left_out", because="it is too large")
+            kept.clear()
+            is_skipping = True
+
+
+async def _check(answer: aiohttp.ClientResponse) -> None:
+    """See that it is an answer to go on with."""
+    if answer.status == HTTPStatus.GONE:
+        raise _Expired
+    if answer.status != HTTPStatus.OK:
+        said = (await answer.content.read(4096)).decode(errors="replace")
+        why = text(_object_or_nothing(said), "message", 200)
+        raise Away(f"its API server says {answer.status} {why}".strip())
+
+
+def in_words(error: Exception) -> str:
+    """Say in a line why nothing came."""
+    if isinstance(error, TimeoutError):
+        return "nothing came in time"
+    return str(error)[:200] or type(error).__name__
+
+
+def _patience(total: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_SECONDS)
+
+
+def _object(line: bytes) -> Object:
+    try:
+        found: Any = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise Away("its API server does not speak JSON") from error
+    if not isinstance(found, dict):
+        raise Away("its API server does not speak as Kubernetes does")
+    return found
+
+
+def _object_or_nothing(said: str) -> Object:
+    try:
+        found: Any = orjson.loads(said)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
