@@ -1,12 +1,13 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { ResourcesTab } from "@/components/shell/lazy";
 import { LabLink } from "@/components/shell/lab-link";
 import { Button } from "@/components/ui/button";
 import { Notice } from "@/components/ui/notice";
 import { Tabs } from "@/components/ui/tabs";
 import { useClusterHistory } from "@/hooks/use-stream";
+import { useTab } from "@/hooks/use-tab";
 import { useTitle } from "@/hooks/use-title";
 import type { Cluster } from "@/lib/api/client";
 import { asProblem } from "@/lib/api/problem";
@@ -18,10 +19,11 @@ import { ClusterHeader } from "./cluster-header";
 import { EventsTab } from "./events-tab";
 import { SettingsTab } from "./settings-tab";
 
-type Tab = "build" | "access" | "events" | "settings";
+type Tab = "build" | "resources" | "access" | "events" | "settings";
 
 const TABS: { value: Tab; label: string }[] = [
   { value: "build", label: "Build" },
+  { value: "resources", label: "Resources" },
   { value: "access", label: "Access" },
   { value: "events", label: "Events" },
   { value: "settings", label: "Settings" },
@@ -67,7 +69,7 @@ export function ClusterView({ id }: { id: string }) {
 
 function KnownCluster({ cluster }: { cluster: Cluster }) {
   const history = useClusterHistory(cluster.id);
-  const [tab, setTab] = useState<Tab>("build");
+  const [tab, setTab] = useTab<Tab>(TABS, "build");
   useTitle(cluster.name);
   return (
     <>
@@ -78,6 +80,7 @@ function KnownCluster({ cluster }: { cluster: Cluster }) {
       <div className="mt-6">
         <Tabs label={`About ${cluster.name}`} tabs={TABS} value={tab} onChange={setTab}>
           {tab === "build" ? <BuildTab cluster={cluster} history={history} /> : null}
+          {tab === "resources" ? <ResourcesTab cluster={cluster} /> : null}
           {tab === "access" ? <AccessTab cluster={cluster} /> : null}
           {tab === "events" ? <EventsTab cluster={cluster} history={history} /> : null}
           {tab === "settings" ? <SettingsTab cluster={cluster} /> : null}

@@ -11,10 +11,11 @@ interface LogRowProps {
   query: string;
   marked: boolean;
   current: boolean;
+  timed: boolean;
 }
 
 /** One line: its seq, the seconds since the start, its text in its colours. */
-export const LogRow = memo(function LogRow({ line, wrap, query, marked, current }: LogRowProps) {
+export const LogRow = memo(function LogRow({ line, wrap, query, marked, current, timed }: LogRowProps) {
   if (line.stream === "attempt") return <Divider line={line} current={current} />;
   return (
     <div
@@ -25,10 +26,12 @@ export const LogRow = memo(function LogRow({ line, wrap, query, marked, current 
       )}
     >
       <span className="w-12 shrink-0 text-right text-faint select-none sm:w-13">{line.seq}</span>
-      <span className="w-19 shrink-0 pr-5 text-right text-faint select-none max-sm:hidden">
-        {line.startedAt ? `${secondsBetween(line.startedAt, line.at).toFixed(1)} s` : ""}
-      </span>
-      <span className={classes("max-sm:pl-3", wrap ? "min-w-0 whitespace-pre-wrap" : "whitespace-pre", line.stream === "lab" && "text-muted italic")}>
+      {timed ? (
+        <span className="w-19 shrink-0 pr-5 text-right text-faint select-none max-sm:hidden">
+          {line.startedAt ? `${secondsBetween(line.startedAt, line.at).toFixed(1)} s` : ""}
+        </span>
+      ) : null}
+      <span className={classes(timed ? "max-sm:pl-3" : "pl-3", wrap ? "min-w-0 whitespace-pre-wrap" : "whitespace-pre", line.stream === "lab" && "text-muted italic")}>
         {spansOf(line.text).map((span, index) => (
           <Stretch key={index} span={span} query={query} />
         ))}

@@ -35,10 +35,12 @@ interface LogViewportProps {
   currentIndex: number | null;
   marked: ReadonlySet<number>;
   waitingFor: string;
+  /** Whether lines have a time; else no room is kept for it. */
+  timed?: boolean;
 }
 
 /** The visible part of the log. Follows the end until somebody scrolls up, and offers the way back. */
-export function LogViewport({ ref, history, wrap, query, currentIndex, marked, waitingFor }: LogViewportProps) {
+export function LogViewport({ ref, history, wrap, query, currentIndex, marked, waitingFor, timed = true }: LogViewportProps) {
   const { lines, rowCount } = history;
   const scroller = useRef<HTMLDivElement>(null);
   const lastTop = useRef(0);
@@ -120,7 +122,7 @@ export function LogViewport({ ref, history, wrap, query, currentIndex, marked, w
                 style={{ transform: `translateY(${item.start}px)` }}
                 className={classes("absolute top-0 left-0 min-w-full", wrap ? "w-full" : "h-5 w-max")}
               >
-                <LogRow line={line} wrap={wrap} query={query} marked={marked.has(line.seq)} current={item.index === currentIndex} />
+                <LogRow line={line} wrap={wrap} query={query} marked={marked.has(line.seq)} current={item.index === currentIndex} timed={timed} />
               </div>
             ) : null;
           })}

@@ -9,6 +9,7 @@ const loaders = {
   palette: () => import("./palette"),
   help: () => import("./help"),
   cluster: () => import("@/components/clusters/cluster-view"),
+  resources: () => import("@/components/resources/resources-tab"),
   account: () => import("@/components/account/account-view"),
   templates: () => import("@/components/templates/templates-view"),
 };
@@ -18,6 +19,7 @@ export const CreateSheet = dynamic(() => loaders.create().then((module) => modul
 export const Palette = dynamic(() => loaders.palette().then((module) => module.Palette), { ssr: false });
 export const Help = dynamic(() => loaders.help().then((module) => module.Help), { ssr: false });
 export const ClusterView = dynamic(() => loaders.cluster().then((module) => module.ClusterView), { ssr: false });
+export const ResourcesTab = dynamic(() => loaders.resources().then((module) => module.ResourcesTab), { ssr: false });
 export const AccountView = dynamic(() => loaders.account().then((module) => module.AccountView), { ssr: false });
 export const TemplatesView = dynamic(() => loaders.templates().then((module) => module.TemplatesView), { ssr: false });
 

@@ -3,12 +3,13 @@
 import { useEffect, useId, useRef, type ReactNode } from "react";
 import { classes } from "@/lib/text/classes";
 
-type Shape = "center" | "sheet" | "top";
+type Shape = "center" | "sheet" | "wide-sheet" | "top";
 
 const SHAPES: Record<Shape, string> = {
   center: "appear m-auto w-[min(440px,calc(100vw-32px))] rounded-lg border",
   top: "appear mx-auto mt-[12vh] w-[min(560px,calc(100vw-32px))] rounded-lg border",
   sheet: "slide-in my-0 mr-0 ml-auto h-dvh max-h-dvh w-[min(520px,100vw)] max-w-none border-l",
+  "wide-sheet": "slide-in my-0 mr-0 ml-auto h-dvh max-h-dvh w-[min(860px,100vw)] max-w-none border-l",
 };
 
 interface DialogProps {
@@ -57,7 +58,7 @@ export function Dialog({ title, hideTitle = false, shape = "center", onClose, ch
       }}
       className={classes("overflow-clip border-line-strong bg-surface p-0 text-text outline-none", SHAPES[shape])}
     >
-      <div className={classes("flex flex-col", shape === "sheet" ? "h-full" : "max-h-[80vh]")}>
+      <div className={classes("flex flex-col", shape.endsWith("sheet") ? "h-full" : "max-h-[80vh]")}>
         <h2 id={titleId} className={hideTitle ? "sr-only" : "px-6 pt-5 text-lg font-semibold"}>
           {title}
         </h2>

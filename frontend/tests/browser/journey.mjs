@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { check, settings, tell } from "./browser.mjs";
+import { inspect } from "./look.mjs";
 
 export async function register(page) {
   await page.goto(settings.baseUrl);
@@ -79,6 +80,28 @@ export async function useKubeconfig(file) {
   const { stdout } = await promisify(execFile)("kubectl", ["--kubeconfig", file, "get", "nodes", "--no-headers"], { timeout: 30_000 });
   check(/^\S+\s+Ready\s/m.test(stdout), `kubectl finds a node that is Ready: ${stdout}`);
   tell(`kubectl with the downloaded file: ${stdout.trim().replace(/\s+/g, " ")}`);
+}
+
+/** The tab Resources: live on a real cluster, from the list to the log of a pod; a simulated one says that it is. */
+export async function seeInside(page, driver) {
+  await page.getByRole("tab", { name: "Resources" }).click();
+  check(new URL(page.url()).searchParams.get("tab") === "resources", "the tab is in the address");
+  if (driver === "simulated") {
+    await page.getByText("This cluster is simulated").waitFor();
+    await inspect(page, "resources");
+    return;
+  }
+  await page.getByLabel("Namespace").selectOption("kube-system");
+  const pod = page.getByRole("button", { name: /^kube-apiserver-/ });
+  await pod.waitFor({ timeout: settings.readyMs });
+  await inspect(page, "resources");
+  await pod.press("Enter");
+  const panel = page.getByRole("dialog", { name: /^Pod kube-apiserver-/ });
+  await panel.locator("[data-seq]").first().waitFor({ timeout: settings.readyMs });
+  await inspect(page, "pod");
+  await page.keyboard.press("Escape");
+  await panel.waitFor({ state: "detached" });
+  tell("saw inside, and the log of a pod");
 }
 
 export async function downloadEvidence(page) {

@@ -38,6 +38,7 @@ try {
   await journey.extend(page);
   const kubeconfig = await journey.downloadKubeconfig(page, "demo");
   if (server.driver === "kind") await journey.useKubeconfig(kubeconfig);
+  await journey.seeInside(page, server.driver);
   for (const tab of ["Access", "Events", "Settings"]) {
     await page.getByRole("tab", { name: tab }).click();
     await inspect(page, tab.toLowerCase());
