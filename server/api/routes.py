@@ -16,17 +16,8 @@ from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease
 from pyk8s.wire.frames import EventPage
 from pyk8s.wire.resources import Resources
 from pyk8s.wire.service import Capacity, Health, ServerInfo, TemplateList
-from server.api import (
-    access,
-    accounts,
-    admin,
-    clusters,
-    documents,
-    events,
-    resources,
-    service,
-    stream,
-)
+from server.api import access, accounts, admin, clusters, documents, events, service, stream
+from server.api import resources as inside
 from server.api.streams import TooManySockets
 from server.errors import (
     ClusterAway,
@@ -236,17 +227,17 @@ ENDPOINTS: Final = (
     Endpoint(
         "GET",
         f"{CLUSTER}/resources",
-        resources.resources,
+        inside.resources,
         {200: Resources},
         (*INSIDE, NotFound, TooManySockets),
     ),
     Endpoint(
         "GET",
         f"{CLUSTER}/pods/{{namespace}}/{{pod}}/log",
-        resources.pod_log,
+        inside.pod_log,
         {200: "text/plain"},
         (*INSIDE, NotFound, ValidationFailed, LogUnavailable, TooManySockets),
-        query=resources.PodLogQuery,
+        query=inside.PodLogQuery,
     ),
     Endpoint(
         "GET",
