@@ -4,16 +4,17 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 
 import anyio
 import uvicorn
 from starlette.applications import Starlette
 
+from server.api.application import create_app
 from server.api.protocol import MAX_FRAME_BYTES, PING_SECONDS, PONG_SECONDS
 from server.api.state import State
-from server.app import create_app, proxied, running
+from server.app import relaying, running
 from server.config import Settings, load
 from server.errors import StartFailed
 from server.telemetry import configure_log, get_logger
@@ -88,29 +89,35 @@ def listen(settings: Settings) -> socket.socket:
 
 
 @contextmanager
-def listening(settings: Settings) -> Iterator[tuple[socket.socket, socket.socket | None]]:
-    """Open the server's port, and the proxy's if there is to be one.
+def listening(
+    settings: Settings,
+) -> Iterator[tuple[socket.socket, Mapping[str, socket.socket]]]:
+    """Open the server's port, and those of what relays into clusters if there is to be any.
 
     Raises:
         StartFailed: an address is taken or is not this machine's.
     """
+    relays = {
+        "proxy": (settings.listens_for_proxy_on, "PYK8S_PROXY_PORT (0: no proxy)"),
+        "apps": (settings.listens_for_apps_on, "PYK8S_APPS_PORT (0: no published apps)"),
+    }
     with ExitStack() as opened:
         main = opened.enter_context(listen(settings))
-        port = settings.listens_for_proxy_on
-        if port is None or not settings.plays("api"):
-            yield main, None
-            return
-        its = "choose another one with PYK8S_PROXY_PORT (0: no proxy)"
-        yield main, opened.enter_context(open_listener(settings.host, port, fix=its))
+        sockets = {
+            name: opened.enter_context(
+                open_listener(settings.host, port, fix=f"choose another one with {variable}")
+            )
+            for name, (port, variable) in relays.items()
+            if port is not None and settings.plays("api")
+        }
+        yield main, sockets
 
 
 async def serve(settings: Settings) -> None:
     """Listen and serve until a signal comes."""
     log = get_logger(__name__)
-    with listening(settings) as (listener, proxy):
-        async with running(settings) as state, AsyncExitStack() as beside:
-            if proxy is not None:
-                await beside.enter_async_context(proxied(state, proxy))
+    with listening(settings) as (listener, sockets):
+        async with running(settings) as state, relaying(state, sockets):
             log.info("server_started", url=f"http://{settings.host}:{settings.port}")
             server = Server(configuration(create_app(state)), state)
             await server.serve(sockets=[listener])

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -11,20 +11,15 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-import uuid_utils.compat as uuids
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import ClientDisconnect
 
 from pyk8s.wire.service import Check
-from server.api import descriptions, problems, routes, ui
-from server.api.security import SecurityHeaders
+from server.api import descriptions
 from server.api.state import State
 from server.api.streams import Streams
+from server.apps import links
+from server.apps.gate import AppGate
 from server.commands.throttle import Throttle
-from server.config import REPOSITORY, Settings
+from server.config import Settings
 from server.controllers import reaper, retention
 from server.drivers.base import Driver, DriverError
 from server.drivers.kind import KindDriver, KindOptions
@@ -34,9 +29,9 @@ from server.fanout.hub import Hub
 from server.kube.upstream import Upstreams
 from server.provisioner.provisioner import Provisioner, host_id_of
 from server.provisioner.workshop import Deadlines
+from server.proxy.gate import ClusterGate
 from server.proxy.grants import Grants
 from server.proxy.listener import identity_of, proxying
-from server.proxy.relay import Admission
 from server.resources.lookout import Lookout
 from server.secrets import Passwords, Sealer, load_or_make_key
 from server.store import migrate
@@ -45,7 +40,6 @@ from server.store.embedded import EmbeddedPostgres
 from server.store.hints import HintListener, Receivers
 from server.telemetry import get_logger
 
-COMPRESSED_FROM_BYTES = 1024
 ANNOUNCE_SECONDS = 30.0
 """So long the start waits for the provisioner: what an earlier server said may not be true now."""
 
@@ -65,6 +59,15 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         database_of(settings) as database,
         driver_of(settings) as driver,
         aclosing(Upstreams(database, sealer)) as upstreams,
+        aclosing(
+            AppGate(
+                database,
+                upstreams,
+                key=sealer.derive(links.PURPOSE),
+                at=settings.apps_at,
+                monotonic=time.monotonic,
+            )
+        ) as app_gate,
         anyio.create_task_group() as tasks,
     ):
         hub = Hub(database)
@@ -73,8 +76,15 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         receivers = Receivers(
             event=hub.on_event,
             job=hub.on_job,
-            revoked=partial(_tell, (streams.on_revoked, grants.on_revoked)),
-            may_have_missed=partial(_tell, (hub.on_may_have_missed, grants.on_may_have_missed)),
+            revoked=partial(_tell, (streams.on_revoked, grants.on_revoked, app_gate.on_revoked)),
+            may_have_missed=partial(
+                _tell,
+                (
+                    hub.on_may_have_missed,
+                    grants.on_may_have_missed,
+                    app_gate.on_may_have_missed,
+                ),
+            ),
         )
         tasks.start_soon(partial(grants.watch, clock=lambda: datetime.now(UTC)))
         tasks.start_soon(HintListener(database.url, receivers).run)
@@ -114,6 +124,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             streams=streams,
             upstreams=upstreams,
             grants=grants,
+            app_gate=app_gate,
             proxy=identity_of(settings) if settings.listens_for_proxy_on is not None else None,
             lookout=lookout,
             documents=descriptions.write(),
@@ -127,12 +138,14 @@ def _tell(receivers: Sequence[Callable[..., None]], *said: Any) -> None:
 
 
 @asynccontextmanager
-async def proxied(state: State, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve the proxy on a socket, around what is running."""
-    identity = state["proxy"]
-    assert identity is not None
-    admission = Admission(state["grants"], state["upstreams"])
-    async with proxying(listener, identity, admission):
+async def relaying(state: State, sockets: Mapping[str, socket.socket]) -> AsyncIterator[None]:
+    """Serve what relays into clusters, each on its socket, around what is running."""
+    async with AsyncExitStack() as serving:
+        if "proxy" in sockets:
+            gate = ClusterGate(state["grants"], state["upstreams"])
+            await serving.enter_async_context(proxying(sockets["proxy"], state["proxy"], gate))
+        if "apps" in sockets:
+            await serving.enter_async_context(proxying(sockets["apps"], None, state["app_gate"]))
         yield
 
 
@@ -258,28 +271,3 @@ def simulated(settings: Settings, instead_of: Sequence[Check]) -> Driver:
     return SimulatedDriver(
         settings.data_dir / "simulated", speed=settings.simulated_speed, instead_of=instead_of
     )
-
-
-def create_app(state: State) -> Starlette:
-    """Make the application around what is running."""
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
-        yield state
-
-    directory = state["settings"].ui_dir or REPOSITORY / "frontend" / "out"
-    page = ui.read(directory) if (directory / "index.html").is_file() else None
-    app = Starlette(
-        routes=[*routes.routes(), *(page.routes if page is not None else [])],
-        lifespan=lifespan,
-        middleware=[Middleware(SecurityHeaders, request_id=lambda: str(uuids.uuid7()))],
-        exception_handlers={
-            LabError: problems.on_lab_error,
-            ClientDisconnect: problems.on_gone,
-            HTTPException: problems.on_http_exception,
-            Exception: problems.on_defect,
-        },
-    )
-    if page is not None:  # after all routes, so that it answers nothing that the API knows
-        app.router.default = GZipMiddleware(page.files, minimum_size=COMPRESSED_FROM_BYTES)
-    return app

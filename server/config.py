@@ -12,6 +12,7 @@ from server.errors import StartFailed, in_words
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROXY_BESIDE = 443
+APPS_BESIDE = 444
 MAX_PORT = 65535
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -39,6 +40,19 @@ class Settings(BaseSettings):
         None,
         description="Where people reach the proxy (https://lab.example.org:8443); kubeconfigs name "
         "it. Unset: the host under which they reach the server.",
+    )
+    apps_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of published apps. Unset: 444 more than PYK8S_PORT, so 8444. `0`: apps "
+        "cannot be published.",
+    )
+    apps_url: str | None = Field(
+        None,
+        description="Where people reach published apps; each has a sub-domain of its host "
+        "(https://apps.example.org: https://web-1a2b3c4d.apps.example.org). Unset: "
+        "http://localhost with the port, which works on this machine.",
     )
     tls_certificate: Path | None = Field(
         None,
@@ -185,6 +199,16 @@ class Settings(BaseSettings):
             raise ValueError("has to begin with https://, since kubectl sends no token without TLS")
         return value.rstrip("/") if value is not None else None
 
+    @field_validator("apps_url")
+    @classmethod
+    def _is_a_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("has to be http:// or https:// with a host, and no path")
+        return value.rstrip("/").lower()
+
     @model_validator(mode="after")
     def _has_both_of_tls(self) -> "Settings":
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -211,6 +235,19 @@ class Settings(BaseSettings):
             beside = self.port + PROXY_BESIDE
             return beside if beside <= MAX_PORT else self.port - PROXY_BESIDE
         return self.proxy_port or None
+
+    @property
+    def listens_for_apps_on(self) -> int | None:
+        """The port of published apps, or None for no apps."""
+        if self.apps_port is None:
+            beside = self.port + APPS_BESIDE
+            return beside if beside <= MAX_PORT else self.port - APPS_BESIDE
+        return self.apps_port or None
+
+    @property
+    def apps_at(self) -> str:
+        """The URL whose sub-domains are published apps."""
+        return self.apps_url or f"http://localhost:{self.listens_for_apps_on}"
 
     def plays(self, role: str) -> bool:
         """Tell whether this process has the role."""

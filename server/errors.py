@@ -200,6 +200,14 @@ class NoProxy(LabError):
     title = "There is no proxy here"
 
 
+class NoApps(LabError):
+    """The operator has switched publishing off."""
+
+    code = "no_apps"
+    status = 409
+    title = "Apps cannot be published here"
+
+
 class KeyReused(LabError):
     """The Idempotency-Key was used for another request."""
 

@@ -1,6 +1,7 @@
 """Passwords, bearer secrets and what is kept encrypted."""
 
 import hashlib
+import hmac
 import os
 import secrets
 from functools import partial
@@ -70,12 +71,17 @@ class Sealer:
     def __init__(self, key: bytes) -> None:
         try:
             self._fernet = Fernet(key)
+            self._key = key
         except ValueError as error:
             raise StartFailed(
                 "PYK8S_SECRET_KEY is not a key",
                 fix="make one: python -c 'from cryptography.fernet import Fernet; "
                 "print(Fernet.generate_key().decode())'",
             ) from error
+
+    def derive(self, purpose: str) -> bytes:
+        """Give a key of its own for another purpose: 32 bytes that tell nothing of this one."""
+        return hmac.digest(self._key, purpose.encode(), "sha256")
 
     def seal(self, plain: bytes) -> bytes:
         """Encrypt and authenticate."""

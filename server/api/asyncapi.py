@@ -17,6 +17,7 @@ from pyk8s.wire.events import ClusterEvent
 from pyk8s.wire.frames import SUBPROTOCOL
 from server import __version__
 from server.api import openapi, stream_examples
+from server.api.endpoint import API
 from server.api.protocol import (
     CLOSINGS,
     GOAWAY_RETRY_MS,
@@ -25,7 +26,7 @@ from server.api.protocol import (
     PING_SECONDS,
     PONG_SECONDS,
 )
-from server.api.routes import API, STREAM
+from server.api.routes import STREAM
 
 REF: Final = "#/components/schemas/"
 CHANNEL: Final = "#/channels/stream"

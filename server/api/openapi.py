@@ -13,7 +13,8 @@ from pyk8s.wire import frames
 from pyk8s.wire.service import Problem
 from server import __version__
 from server.api.clusters import MAX_KEY_LENGTH
-from server.api.routes import ENDPOINTS, EVERYWHERE, STREAM, Endpoint
+from server.api.endpoint import Endpoint
+from server.api.routes import ENDPOINTS, EVERYWHERE, STREAM
 from server.errors import LabError
 
 REF: Final = "#/components/schemas/{model}"
@@ -31,6 +32,7 @@ PARAMETERS: Final = {
     "id_or_name": "A cluster's id, or the name of a living one.",
     "token_id": "A token's id.",
     "credential_id": "A credential's id.",
+    "app_id": "A published app's id.",
     "namespace": "A namespace inside the cluster.",
     "pod": "The name of a pod in it.",
     "Idempotency-Key": "Any text that is new for a new request. The same request with the same "

@@ -1,84 +1,38 @@
 """One table of all that the server answers; routing, OpenAPI and a test of the docs read it."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from pyk8s.wire import access as ways
 from pyk8s.wire import accounts as words
 from pyk8s.wire.admin import DriftReport, Repair, RepairDrift
 from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease
 from pyk8s.wire.frames import EventPage
-from pyk8s.wire.resources import Resources
 from pyk8s.wire.service import Capacity, Health, ServerInfo, TemplateList
-from server.api import access, accounts, admin, clusters, documents, events, service, stream
-from server.api import resources as inside
+from server.api import accounts, admin, clusters, documents, events, service, stream
+from server.api.access_endpoints import ACCESS, INSIDE
+from server.api.endpoint import API, BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors, Handler
 from server.api.streams import TooManySockets
 from server.errors import (
-    ClusterAway,
     CrossOrigin,
-    Forbidden,
     KeyReused,
-    LabError,
-    LogUnavailable,
     NameTaken,
     NoEvidence,
     NoProvisioner,
-    NoProxy,
     NotFound,
-    NotReady,
     PhaseConflict,
     QuotaExceeded,
     SignupClosed,
-    Simulated,
     TemplateUnknown,
-    TooLarge,
     TooManyAttempts,
-    Unauthenticated,
     Unavailable,
-    UnsupportedMediaType,
     UsernameTaken,
     ValidationFailed,
     VersionUnknown,
     WrongCredentials,
 )
-
-API: Final = "/api/v1"
-Handler = Callable[[Request[Any]], Awaitable[Response]]
-Errors = tuple[type[LabError], ...]
-
-BODY: Final[Errors] = (ValidationFailed, UnsupportedMediaType, TooLarge)
-CALLER: Final[Errors] = (Unauthenticated, Forbidden)
-UNSAFE: Final[Errors] = (*CALLER, CrossOrigin)
-INSIDE: Final[Errors] = (*CALLER, NotReady, Simulated, ClusterAway)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One method of one path. `answers`: status -> model, or media type, or None for no body."""
-
-    method: str
-    path: str
-    handler: Handler
-    answers: dict[int, type[BaseModel] | str | None]
-    errors: Errors = ()
-    body: type[BaseModel] | None = None
-    query: type[BaseModel] | None = None
-    headers: tuple[str, ...] = ()
-    public: bool = False
-
-    @property
-    def name(self) -> str:
-        """The operation's id."""
-        return f"{self.handler.__module__.rpartition('.')[2]}_{self.handler.__name__}"
-
-
-CLUSTER: Final = f"{API}/clusters/{{id_or_name}}"
 
 ENDPOINTS: Final = (
     Endpoint("GET", f"{API}/server", service.server, {200: ServerInfo}, public=True),
@@ -194,51 +148,8 @@ ENDPOINTS: Final = (
         (*CALLER, NotFound, ValidationFailed, TooManySockets),
         query=events.LogQuery,
     ),
-    Endpoint(
-        "GET",
-        f"{CLUSTER}/kubeconfig",
-        access.kubeconfig,
-        {200: "application/yaml"},
-        (*CALLER, NotFound, NotReady, NoProxy, ValidationFailed),
-        query=access.KubeconfigQuery,
-    ),
-    Endpoint(
-        "POST",
-        f"{CLUSTER}/credentials",
-        access.create_credential,
-        {201: ways.CreatedCredential},
-        (*UNSAFE, *BODY, NotFound, NotReady, NoProxy),
-        body=ways.CreateCredential,
-    ),
-    Endpoint(
-        "GET",
-        f"{CLUSTER}/credentials",
-        access.list_credentials,
-        {200: ways.CredentialList},
-        (*CALLER, NotFound),
-    ),
-    Endpoint(
-        "DELETE",
-        f"{CLUSTER}/credentials/{{credential_id}}",
-        access.revoke_credential,
-        {204: None},
-        (*UNSAFE, NotFound),
-    ),
-    Endpoint(
-        "GET",
-        f"{CLUSTER}/resources",
-        inside.resources,
-        {200: Resources},
-        (*INSIDE, NotFound, TooManySockets),
-    ),
-    Endpoint(
-        "GET",
-        f"{CLUSTER}/pods/{{namespace}}/{{pod}}/log",
-        inside.pod_log,
-        {200: "text/plain"},
-        (*INSIDE, NotFound, ValidationFailed, LogUnavailable, TooManySockets),
-        query=inside.PodLogQuery,
-    ),
+    *ACCESS,
+    *INSIDE,
     Endpoint(
         "GET",
         f"{CLUSTER}/evidence",

@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from pyk8s.wire.service import Check
 from server.api.streams import Streams
+from server.apps.gate import AppGate
 from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
@@ -38,6 +39,7 @@ class State(TypedDict):
     streams: Streams
     upstreams: Upstreams
     grants: Grants
+    app_gate: AppGate
     proxy: Identity | None
     """What the proxy's listener shows; None: there is no proxy."""
     lookout: Lookout

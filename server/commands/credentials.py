@@ -13,7 +13,7 @@ from pyk8s.wire.service import FieldError
 from server.errors import NotFound, NotReady, Unavailable, ValidationFailed
 from server.kube import certificates
 from server.secrets import Sealer, hash_secret, new_secret
-from server.store import access, accounts, credentials, event_log
+from server.store import access, accounts, apps, credentials, event_log
 from server.store.access import WayIn
 from server.store.accounts import Principal
 from server.store.database import Database, WriteSession, now
@@ -173,6 +173,7 @@ async def logout_everywhere(database: Database, sealer: Sealer, *, user_id: UUID
     async with database.transaction() as session:
         await accounts.revoke_all_of(session, user_id)
         ended = await credentials.revoke_all_of(session, user_id)
+        await apps.end_links_of(session, user_id)
         for cluster_id, credential_id, _ in sorted(ended):
             fact = CredentialRevoked(credential_id=credential_id)
             await event_log.append(session, cluster_id, [Draft(fact)])

@@ -4,9 +4,9 @@ A credential is looked up in the database once in a second at most: a program th
 times in that second waits for one look. A revocation is hinted, so it does not wait for that.
 """
 
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,7 +14,8 @@ from uuid import UUID
 import anyio
 
 from server.errors import LabError
-from server.proxy.refusals import Refusal, unauthorized, unavailable
+from server.proxy.openings import Open, Openings
+from server.proxy.refusals import unauthorized, unavailable
 from server.secrets import hash_secret
 from server.store import credentials
 from server.store.credentials import Grant
@@ -27,25 +28,8 @@ BELIEVED_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 1.0
 RECHECK_SECONDS: Final = 30.0
 MOST_KNOWN: Final = 10_000
-MOST_OPEN: Final = 500
-"""Requests that one user may have open at once; k9s and informers keep about 50."""
 
 log = get_logger(__name__)
-
-
-class Open:
-    """A request that is being answered. What it does is done in its `scope`."""
-
-    def __init__(self, grant: Grant) -> None:
-        self.grant = grant
-        self.scope = anyio.CancelScope()
-        self.has_ended = False
-        """Whether it was ended from here: the credential is not valid any more."""
-
-    def end(self) -> None:
-        """Stop what is done in the scope."""
-        self.has_ended = True
-        self.scope.cancel()
 
 
 class Grants:
@@ -55,11 +39,9 @@ class Grants:
         self._database = database
         self._monotonic = monotonic
         self._known: OrderedDict[bytes, tuple[float, Grant]] = OrderedDict()
-        self._open: set[Open] = set()
-        self._count: Counter[UUID] = Counter()
+        self._openings = Openings()
         self._used: set[UUID] = set()
         self._doubt = anyio.Event()
-        self._is_stopping = False
 
     async def find(self, secret: str | None) -> Grant:
         """Give what a secret allows.
@@ -90,36 +72,17 @@ class Grants:
         self._used.add(grant.credential_id)
         return grant
 
-    @contextmanager
-    def opened(self, grant: Grant) -> Iterator[Open]:
-        """Keep an eye on a request while it is answered.
-
-        Raises:
-            Refusal: the user has too many open.
-        """
-        if self._count[grant.user_id] >= MOST_OPEN:
-            raise Refusal(429, "TooManyRequests", f"you have {MOST_OPEN} requests open")
-        request = Open(grant)
-        self._open.add(request)
-        self._count[grant.user_id] += 1
-        if self._is_stopping:
-            request.end()
-        try:
-            yield request
-        finally:
-            self._open.discard(request)
-            self._count[grant.user_id] -= 1
-            if not self._count[grant.user_id]:
-                del self._count[grant.user_id]
+    def opened(self, grant: Grant) -> AbstractContextManager[Open]:
+        """Keep an eye on a request while it is answered. Raises as `Openings.opened`."""
+        rights = frozenset({grant.credential_id, grant.cluster_id})
+        return self._openings.opened(grant.user_id, rights, grant.expires_at)
 
     def on_revoked(self, ended: UUID) -> None:
         """Take a hint: a credential has ended, or all of a cluster."""
         for hashed, (_, grant) in [*self._known.items()]:
             if ended in {grant.credential_id, grant.cluster_id}:
                 del self._known[hashed]
-        for request in tuple(self._open):
-            if ended in {request.grant.credential_id, request.grant.cluster_id}:
-                request.end()
+        self._openings.end_with({ended})
 
     def on_may_have_missed(self) -> None:
         """Look everything up again: hints may have been lost."""
@@ -128,9 +91,7 @@ class Grants:
 
     def stop(self) -> None:
         """End all: the server stops."""
-        self._is_stopping = True
-        for request in tuple(self._open):
-            request.end()
+        self._openings.stop()
 
     async def watch(self, *, clock: Callable[[], datetime]) -> None:
         """Look after all that is open until cancelled. `clock` tells this machine's time."""
@@ -140,9 +101,7 @@ class Grants:
                 await self._doubt.wait()
             is_doubted = self._doubt.is_set()
             self._doubt = anyio.Event()
-            for request in tuple(self._open):
-                if request.grant.expires_at <= clock():
-                    request.end()
+            self._openings.end_expired(clock())
             try:
                 await self._note_use()
                 if is_doubted or self._monotonic() - checked_at >= RECHECK_SECONDS:
@@ -161,11 +120,7 @@ class Grants:
                 await credentials.touch(session, used)
 
     async def _check(self) -> None:
-        asked = tuple(self._open)
+        asked = self._openings.rights()
         if asked:
             async with self._database.reading() as session:
-                ids = {request.grant.credential_id for request in asked}
-                valid = await credentials.valid_among(session, ids)
-            for request in asked:
-                if request.grant.credential_id not in valid:
-                    request.end()
+                self._openings.end_with(await credentials.ended_among(session, asked))

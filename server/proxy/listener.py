@@ -15,7 +15,8 @@ import uvicorn
 from server.config import LOOPBACK, Settings
 from server.proxy import authority
 from server.proxy.authority import Identity
-from server.proxy.relay import Admission, Relay
+from server.proxy.passage import Gate
+from server.proxy.relay import Relay
 from server.proxy.tunnel import ProxyHttp
 from server.transport.listening import IDLE_SECONDS
 
@@ -52,9 +53,9 @@ def identity_of(settings: Settings) -> Identity:
 class ProxyServer(uvicorn.Server):
     """Ends what is open when it stops, and leaves the signals to the other server."""
 
-    def __init__(self, config: uvicorn.Config, admission: Admission) -> None:
+    def __init__(self, config: uvicorn.Config, gate: Gate) -> None:
         super().__init__(config)
-        self._admission = admission
+        self._gate = gate
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -65,21 +66,21 @@ class ProxyServer(uvicorn.Server):
         """Take nobody new, end what is open, then stop as uvicorn does."""
         for server in self.servers:
             server.close()
-        self._admission.grants.stop()
+        self._gate.stop()
         await super().shutdown(sockets)
 
 
 @asynccontextmanager
 async def proxying(
-    listener: socket.socket, identity: Identity, admission: Admission
+    listener: socket.socket, identity: Identity | None, gate: Gate
 ) -> AsyncIterator[None]:
-    """Serve the proxy on a socket while the context lasts."""
+    """Relay on a socket while the context lasts. `identity`: None for plain http."""
     config = uvicorn.Config(
-        Relay(admission),
-        http=partial(ProxyHttp, admission=admission),  # type: ignore[arg-type]
+        Relay(gate),
+        http=partial(ProxyHttp, gate=gate),  # type: ignore[arg-type]
         lifespan="off",
-        ssl_certfile=identity.certificate,
-        ssl_keyfile=identity.key,
+        ssl_certfile=identity.certificate if identity is not None else None,
+        ssl_keyfile=identity.key if identity is not None else None,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         access_log=False,
@@ -88,7 +89,7 @@ async def proxying(
         proxy_headers=False,
         log_config=None,
     )
-    server = ProxyServer(config, admission)
+    server = ProxyServer(config, gate)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(server.serve, sockets=[listener]))
         try:

@@ -8,7 +8,21 @@ Headers = list[tuple[bytes, bytes]]
 RETRY_SECONDS: Final = 2
 
 
-class Refusal(Exception):
+class OwnAnswer(Exception):
+    """The answer is ours: the request is not passed on."""
+
+    code: int
+
+    def body(self) -> bytes:
+        """Write what the client reads."""
+        raise NotImplementedError
+
+    def headers(self, body: bytes) -> Headers:
+        """Give the headers of the answer."""
+        raise NotImplementedError
+
+
+class Refusal(OwnAnswer):
     """A request is not passed on, or nobody answered it."""
 
     def __init__(self, code: int, reason: str, message: str) -> None:

@@ -1,8 +1,4 @@
-"""The cluster's side of an upgrade: to ask for it, and to see what the answer is.
-
-TLS is anyio's here, not asyncio's: the latter loses what it has not handed out yet when the peer
-closes while reading is paused, which cuts the end off a file that kubectl copies.
-"""
+"""The other side of an upgrade: to ask for it, and to see what the answer is."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,13 +7,14 @@ from typing import Any, Final
 
 import anyio
 import h11
-from anyio.streams.tls import TLSStream
+from anyio.abc import ByteStream
 
-from server.kube.upstream import CONNECT_SECONDS, Upstream, host_and_port
-from server.proxy.refusals import Headers, Refusal, unavailable
+from server.kube.upstream import CONNECT_SECONDS
+from server.proxy.passage import Passage
+from server.proxy.refusals import Headers, Refusal
 
 ANSWER_SECONDS: Final = 30.0
-"""So long the cluster may take to agree; it starts the process in between."""
+"""So long it may take to agree; a cluster starts the process in between."""
 
 PIECE_BYTES: Final = 64 * 1024
 MAX_REFUSAL_BYTES: Final = 64 * 1024
@@ -35,7 +32,7 @@ class Switched:
     headers: Headers
     rest: bytes
     """Of a refusal its body; else the first bytes of the tunnel."""
-    stream: TLSStream
+    stream: ByteStream
 
     @property
     def has_agreed(self) -> bool:
@@ -43,43 +40,37 @@ class Switched:
         return self.status == AGREED
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What the cluster is asked for. `target`: path and query."""
-
-    target: bytes
-    headers: Headers
+class Unanswered(Exception):
+    """There was no answer; says what happened instead."""
 
 
 @asynccontextmanager
-async def asked(upstream: Upstream, question: Question) -> AsyncIterator[Switched]:
+async def asked(passage: Passage) -> AsyncIterator[Switched]:
     """Ask for an upgrade; the connection is gone when the context ends.
 
     Raises:
-        Refusal: the cluster does not answer, or with something else than an upgrade or a refusal.
+        Unanswered: nobody is there, or what comes is no answer.
+        Refusal: the answer is something else than an upgrade or a refusal.
     """
-    host, port = host_and_port(upstream.url)
     try:
         with anyio.fail_after(CONNECT_SECONDS):
-            stream = await anyio.connect_tcp(
-                host, port, tls=True, ssl_context=upstream.ssl, tls_standard_compatible=False
-            )
+            stream = await passage.dial()
     except (OSError, TimeoutError) as error:
-        raise unavailable("the cluster's API server does not answer") from error
+        raise Unanswered("does not answer") from error
     try:
         try:
             with anyio.fail_after(ANSWER_SECONDS):
-                hosted = [(b"host", f"{host}:{port}".encode()), *_UPGRADE, *question.headers]
-                asking = h11.Request(method="GET", target=question.target, headers=hosted)
+                headers = [(b"host", passage.host), *_UPGRADE, *passage.headers]
+                asking = h11.Request(method="GET", target=passage.target, headers=headers)
                 switched = await _handshake(stream, asking)
         except (h11.RemoteProtocolError, anyio.BrokenResourceError, TimeoutError) as error:
-            raise unavailable("the cluster's API server gave no answer to an upgrade") from error
+            raise Unanswered("gave no answer to an upgrade") from error
         yield switched
     finally:
         await anyio.aclose_forcefully(stream)
 
 
-async def _handshake(stream: TLSStream, asking: h11.Request) -> Switched:
+async def _handshake(stream: ByteStream, asking: h11.Request) -> Switched:
     http = h11.Connection(h11.CLIENT)
     await stream.send((http.send(asking) or b"") + (http.send(h11.EndOfMessage()) or b""))
     while True:
@@ -91,10 +82,10 @@ async def _handshake(stream: TLSStream, asking: h11.Request) -> Switched:
     if answer.status_code == AGREED:
         said = dict(found)
         if said.get(b"upgrade", b"").lower() != b"websocket" or b"sec-websocket-accept" not in said:
-            raise Refusal(502, "BadGateway", "the cluster switched to something else than asked")
+            raise Refusal(502, "BadGateway", "it switched to something else than asked")
         return Switched(AGREED, found, http.trailing_data[0], stream)
     if answer.status_code < REFUSED:
-        raise Refusal(502, "BadGateway", f"the cluster answered an upgrade {answer.status_code}")
+        raise Refusal(502, "BadGateway", f"an upgrade was answered {answer.status_code}")
     body = b""
     while len(body) < MAX_REFUSAL_BYTES and isinstance(
         piece := await _next(http, stream), h11.Data
@@ -106,7 +97,7 @@ async def _handshake(stream: TLSStream, asking: h11.Request) -> Switched:
     return Switched(answer.status_code, kept, body, stream)
 
 
-async def _next(http: h11.Connection, stream: TLSStream) -> Any:
+async def _next(http: h11.Connection, stream: ByteStream) -> Any:
     while (event := http.next_event()) is h11.NEED_DATA:
         try:
             http.receive_data(await stream.receive(PIECE_BYTES))

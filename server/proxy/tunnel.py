@@ -1,23 +1,21 @@
 """Upgraded connections: exec, attach, cp and port-forward.
 
 After both sides have agreed the bytes pass as they are: what is spoken in the tunnel is between
-kubectl and the cluster, and a subprotocol that no WebSocket library would take passes too.
+them, and a subprotocol that no WebSocket library would take passes too.
 """
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
 import httptools
-from anyio.streams.tls import TLSStream
+from anyio.abc import ByteStream
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from server.proxy import headers as rules
 from server.proxy import switching
-from server.proxy.refusals import Headers, Refusal
-from server.proxy.relay import Admission
+from server.proxy.passage import Asked, Gate
+from server.proxy.refusals import Headers, OwnAnswer, Refusal
 from server.proxy.switching import Switched
 from server.telemetry import get_logger
 from server.transport.guarded import GuardedHttp
@@ -27,21 +25,12 @@ PIECE_BYTES: Final = 64 * 1024
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Upgrade:
-    """A request for a tunnel."""
-
-    method: str
-    url: bytes
-    headers: Headers
-
-
 class ProxyHttp(GuardedHttp):
     """HTTP/1.1 whose upgrades become tunnels, and whose bodies may take their time."""
 
-    def __init__(self, *args: Any, admission: Admission, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, gate: Gate, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._admission = admission
+        self._gate = gate
 
     def on_headers_complete(self) -> None:
         """Be content with the head: who sends a large body is known, and may be slow."""
@@ -52,28 +41,32 @@ class ProxyHttp(GuardedHttp):
         """Hand the connection over to a tunnel."""
         self._stop_expecting()
         self.connections.discard(self)
-        upgrade = Upgrade(self.scope["method"], self.url, list(self.scope["headers"]))
         reader = asyncio.StreamReader(limit=PIECE_BYTES, loop=self.loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=self.loop)
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
         writer = asyncio.StreamWriter(self.transport, protocol, reader, self.loop)
-        task = self.loop.create_task(_serve(self._admission, upgrade, reader, writer))
+        url = httptools.parse_url(self.url)
+        asked = Asked(
+            self.scope["method"],
+            url.path or b"/",
+            url.query or b"",
+            list(self.scope["headers"]),
+            is_upgrade=True,
+        )
+        task = self.loop.create_task(_serve(self._gate, asked, reader, writer))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
 
 async def _serve(
-    admission: Admission,
-    upgrade: Upgrade,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
+    gate: Gate, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     try:
-        await _tunnel(admission, upgrade, reader, writer)
-    except Refusal as refusal:
-        body = refusal.body()
-        _write_head(writer, refusal.code, refusal.headers(body))
+        await _tunnel(gate, asked, reader, writer)
+    except OwnAnswer as answer:
+        body = answer.body()
+        _write_head(writer, answer.code, answer.headers(body))
         writer.write(body)
     except (OSError, TimeoutError, EOFError):
         pass  # one of the two has gone, and nobody is left to be told
@@ -84,42 +77,31 @@ async def _serve(
 
 
 async def _tunnel(
-    admission: Admission,
-    upgrade: Upgrade,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
+    gate: Gate, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    url = httptools.parse_url(upgrade.url)
-    grant, wanted, upstream = await admission.admit(url.path, upgrade.headers)
-    _check_handshake(upgrade)
-    log.info(
-        "tunnel_opened",
-        user=grant.username,
-        cluster_id=str(grant.cluster_id),
-        path=wanted.path.decode("ascii"),
-    )
-    with admission.grants.opened(grant) as request:
+    passage = await gate.admit(asked)
+    _check_handshake(asked)
+    log.info("tunnel_opened", **passage.log)
+    with passage.opened() as request:
         with request.scope:
-            question = switching.Question(
-                target=wanted.path + (b"?" + url.query if url.query else b""),
-                headers=rules.towards_cluster(upgrade.headers, grant.username, upgrade=True),
-            )
-            async with switching.asked(upstream, question) as answer:
-                headers = rules.towards_client(answer.headers, wanted.prefix)
-                await _answer(answer, headers, reader, writer)
+            try:
+                async with switching.asked(passage) as answer:
+                    await _answer(answer, passage.give_back(answer.headers), reader, writer)
+            except switching.Unanswered as error:
+                raise passage.unanswered(str(error)) from error
         if request.has_ended:
             writer.transport.abort()
 
 
-def _check_handshake(upgrade: Upgrade) -> None:
+def _check_handshake(asked: Asked) -> None:
     """See that it is the handshake of a WebSocket and nothing else.
 
     Raises:
         Refusal: it is not.
     """
-    found = dict(upgrade.headers)
+    found = dict(asked.headers)
     if (
-        upgrade.method != "GET"
+        asked.method != "GET"
         or found.get(b"upgrade", b"").lower() != b"websocket"
         or b"sec-websocket-key" not in found
         or found.get(b"sec-websocket-version") != b"13"
@@ -143,26 +125,26 @@ async def _answer(
 
 
 async def _pass(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cluster: TLSStream
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: ByteStream
 ) -> None:
     """Pass bytes both ways until one side has closed, and all that it said is passed on."""
     async with anyio.create_task_group() as tasks:
 
-        async def to_cluster() -> None:
+        async def onwards() -> None:
             with suppress(OSError, anyio.BrokenResourceError):
                 while piece := await reader.read(PIECE_BYTES):
-                    await cluster.send(piece)
+                    await target.send(piece)
             tasks.cancel_scope.cancel()
 
-        async def to_client() -> None:
+        async def back() -> None:
             with suppress(OSError, anyio.BrokenResourceError):
-                async for piece in cluster:
+                async for piece in target:
                     writer.write(piece)
                     await writer.drain()
             tasks.cancel_scope.cancel()
 
-        tasks.start_soon(to_cluster)
-        tasks.start_soon(to_client)
+        tasks.start_soon(onwards)
+        tasks.start_soon(back)
 
 
 def _write_head(writer: asyncio.StreamWriter, status: int, headers: Headers) -> None:

@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
+from server.store.access_tables import AccessRow
 from server.store.database import ReadSession, WriteSession
-from server.store.tables import AccessRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 
 from pyk8s.wire.access import Credential, Endpoint
 from pyk8s.wire.cluster import Phase
+from server.store.access_tables import AccessRow, CredentialRow
 from server.store.database import ReadSession, WriteSession
 from server.store.hints import tell_revoked
-from server.store.tables import AccessRow, ClusterRow, CredentialRow, UserRow
+from server.store.tables import ClusterRow, UserRow
 
 TOUCH_AFTER = timedelta(seconds=60)
 """`last_used_at` is written at most this often, so that reading does not become writing."""
@@ -107,10 +108,11 @@ async def by_secret(session: ReadSession, secret_hash: bytes) -> Grant | None:
     return Grant(*found[:5], Phase(found[5]), *found[6:])
 
 
-async def valid_among(session: ReadSession, ids: set[UUID]) -> set[UUID]:
-    """Give those of these credentials that would still be accepted."""
-    query = select(CredentialRow.id).where(CredentialRow.id.in_(ids), *_valid())
-    return set(await session.scalars(query))
+async def ended_among(session: ReadSession, ids: set[UUID]) -> set[UUID]:
+    """Give those credentials of these that would not be accepted any more."""
+    asked = select(CredentialRow.id).where(CredentialRow.id.in_(ids))
+    valid = select(CredentialRow.id).where(CredentialRow.id.in_(ids), *_valid())
+    return set(await session.scalars(asked.except_(valid)))
 
 
 async def touch(session: WriteSession, ids: set[UUID]) -> None:

@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select, text
 
 from pyk8s.wire.cluster import Condition, Phase
+from server.store.access_tables import AccessRow
 from server.store.database import ReadSession
 from server.store.jobs import JobKind
-from server.store.tables import AccessRow, AttemptRow, ClusterRow, JobRow
+from server.store.tables import AttemptRow, ClusterRow, JobRow
 
 _WORK: Final[dict[Phase, JobKind]] = {
     Phase.PENDING: "create",

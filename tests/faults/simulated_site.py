@@ -92,6 +92,7 @@ async def simulated(
             "PYK8S_DATABASE_URL": server_url or database_url,
             "PYK8S_DRIVER": "simulated",
             "PYK8S_PROXY_PORT": "0",
+            "PYK8S_APPS_PORT": "0",
             "PYK8S_SIMULATED_SPEED": "20",
             "PYK8S_HOST_NAME": "stage",
             "PYK8S_MAX_CREATES": "40",

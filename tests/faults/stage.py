@@ -262,6 +262,7 @@ async def staged(database_url: str, **settings: str) -> AsyncIterator[Stage]:
         "PYK8S_DATABASE_URL": database_url,
         "PYK8S_DRIVER": "kind",
         "PYK8S_PROXY_PORT": "0",
+        "PYK8S_APPS_PORT": "0",
         "PYK8S_KIND_PATH": str(path / "bin" / "kind"),
         "PYK8S_DOCKER_URL": f"unix://{path / 'docker.sock'}",
         "PYK8S_HOST_NAME": "stage",

@@ -343,6 +343,7 @@ async def test_no_divergence(database_url: str, runs: int, steps: int) -> None:
     options = {
         "PYK8S_DRIVER": "simulated",
         "PYK8S_PROXY_PORT": "0",
+        "PYK8S_APPS_PORT": "0",
         "PYK8S_SIMULATED_SPEED": "500",
         "PYK8S_MAX_CREATES": "6",
         "PYK8S_MAX_CLUSTERS_PER_USER": str(QUOTA),

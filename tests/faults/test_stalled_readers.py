@@ -110,6 +110,7 @@ async def test_stalled_readers_go_and_nobody_notices(
         database_url=SecretStr(database_url),
         driver="simulated",
         proxy_port=0,
+        apps_port=0,
         simulated_speed=50,
         host_name="test-host",
         streams_per_user=1000,

@@ -11,7 +11,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -24,8 +24,9 @@ from websockets.typing import Subprotocol
 
 from pyk8s.wire.accounts import User
 from server.__main__ import Server, configuration, listening
+from server.api.application import create_app
 from server.api.state import State
-from server.app import create_app, proxied, running
+from server.app import relaying, running
 from server.config import Settings
 from server.provisioner import launch
 from server.store.database import Database
@@ -67,10 +68,8 @@ async def serving(settings: Settings) -> AsyncIterator[LabServer]:
 
     async def run() -> None:
         try:
-            with listening(settings) as (listener, proxy):
-                async with running(settings) as state, AsyncExitStack() as beside:
-                    if proxy is not None:
-                        await beside.enter_async_context(proxied(state, proxy))
+            with listening(settings) as (listener, sockets):
+                async with running(settings) as state, relaying(state, sockets):
                     server = Server(configuration(create_app(state)), state)
                     task = asyncio.create_task(server.serve(sockets=[listener]))
                     started.set_result(LabServer(f"http://127.0.0.1:{settings.port}", state))
@@ -103,6 +102,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         database_url=SecretStr(database_url),
         driver="simulated",
         proxy_port=0,
+        apps_port=0,
         simulated_speed=50,
         host_name="test-host",
     )

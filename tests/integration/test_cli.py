@@ -263,6 +263,7 @@ async def test_up_says_that_its_port_is_taken(database_url: str, tmp_path: Path)
             PYK8S_DATA_DIR=str(tmp_path / "data"),
             PYK8S_DRIVER="simulated",
             PYK8S_PROXY_PORT="0",
+            PYK8S_APPS_PORT="0",
         )
     assert done.code == 1
     assert f"port {port} already" in done.err

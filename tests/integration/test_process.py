@@ -25,6 +25,7 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
         "PYK8S_DATA_DIR": str(data_dir),
         "PYK8S_DRIVER": "simulated",
         "PYK8S_PROXY_PORT": "0",
+        "PYK8S_APPS_PORT": "0",
         "PYK8S_LOG_FORMAT": "json",
     }
     return kept | own | settings

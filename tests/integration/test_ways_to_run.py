@@ -56,6 +56,7 @@ def local(data_dir: Path, *words: str, **settings: str) -> subprocess.CompletedP
             "PYK8S_DATA_DIR": str(data_dir),
             "PYK8S_DRIVER": "simulated",
             "PYK8S_PROXY_PORT": "0",
+            "PYK8S_APPS_PORT": "0",
             **settings,
         },
     )

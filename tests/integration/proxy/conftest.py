@@ -22,7 +22,7 @@ from sqlalchemy import update
 from server.config import Settings
 from server.proxy import authority
 from server.proxy.authority import Identity
-from server.store.tables import AccessRow
+from server.store.access_tables import AccessRow
 from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
 
 LINE_SECONDS = 0.02

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, update
 
-from server.store.tables import CredentialRow
+from server.store.access_tables import CredentialRow
 from tests.faults.site import eventually
 from tests.integration.conftest import sign_up
 from tests.integration.proxy.conftest import Site, read_head

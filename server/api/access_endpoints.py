@@ -1,0 +1,106 @@
+"""The endpoints of the ways into a cluster, and of what is seen inside."""
+
+from typing import Final
+
+from pyk8s.wire import access as ways
+from pyk8s.wire import apps as words
+from pyk8s.wire.resources import Resources
+from server.api import access, apps
+from server.api import resources as inside
+from server.api.endpoint import BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors
+from server.api.streams import TooManySockets
+from server.errors import (
+    ClusterAway,
+    LogUnavailable,
+    NoApps,
+    NoProxy,
+    NotFound,
+    NotReady,
+    QuotaExceeded,
+    Simulated,
+    ValidationFailed,
+)
+
+SEEN: Final[Errors] = (*CALLER, NotReady, Simulated, ClusterAway)
+
+ACCESS: Final = (
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/kubeconfig",
+        access.kubeconfig,
+        {200: "application/yaml"},
+        (*CALLER, NotFound, NotReady, NoProxy, ValidationFailed),
+        query=access.KubeconfigQuery,
+    ),
+    Endpoint(
+        "POST",
+        f"{CLUSTER}/credentials",
+        access.create_credential,
+        {201: ways.CreatedCredential},
+        (*UNSAFE, *BODY, NotFound, NotReady, NoProxy),
+        body=ways.CreateCredential,
+    ),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/credentials",
+        access.list_credentials,
+        {200: ways.CredentialList},
+        (*CALLER, NotFound),
+    ),
+    Endpoint(
+        "DELETE",
+        f"{CLUSTER}/credentials/{{credential_id}}",
+        access.revoke_credential,
+        {204: None},
+        (*UNSAFE, NotFound),
+    ),
+    Endpoint("GET", f"{CLUSTER}/apps", apps.list_apps, {200: words.AppList}, (*CALLER, NotFound)),
+    Endpoint(
+        "POST",
+        f"{CLUSTER}/apps",
+        apps.publish,
+        {201: words.App},
+        (*UNSAFE, *BODY, NotFound, NotReady, Simulated, NoApps, QuotaExceeded),
+        body=words.PublishApp,
+    ),
+    Endpoint(
+        "DELETE",
+        f"{CLUSTER}/apps/{{app_id}}",
+        apps.unpublish,
+        {204: None},
+        (*UNSAFE, NotFound),
+    ),
+    Endpoint(
+        "POST",
+        f"{CLUSTER}/apps/{{app_id}}/links",
+        apps.create_link,
+        {201: words.AppLink},
+        (*UNSAFE, *BODY, NotFound, NoApps),
+        body=words.CreateLink,
+    ),
+    Endpoint(
+        "DELETE",
+        f"{CLUSTER}/apps/{{app_id}}/links",
+        apps.end_links,
+        {204: None},
+        (*UNSAFE, NotFound),
+    ),
+)
+
+INSIDE: Final = (
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/resources",
+        inside.resources,
+        {200: Resources},
+        (*SEEN, NotFound, TooManySockets),
+    ),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/pods/{{namespace}}/{{pod}}/log",
+        inside.pod_log,
+        {200: "text/plain"},
+        (*SEEN, NotFound, ValidationFailed, LogUnavailable, TooManySockets),
+        query=inside.PodLogQuery,
+    ),
+)

@@ -1,0 +1,50 @@
+"""What one line of the table of endpoints says."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from server.errors import (
+    CrossOrigin,
+    Forbidden,
+    LabError,
+    TooLarge,
+    Unauthenticated,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+
+API: Final = "/api/v1"
+Handler = Callable[[Request[Any]], Awaitable[Response]]
+Errors = tuple[type[LabError], ...]
+
+BODY: Final[Errors] = (ValidationFailed, UnsupportedMediaType, TooLarge)
+CALLER: Final[Errors] = (Unauthenticated, Forbidden)
+UNSAFE: Final[Errors] = (*CALLER, CrossOrigin)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path. `answers`: status -> model, or media type, or None for no body."""
+
+    method: str
+    path: str
+    handler: Handler
+    answers: dict[int, type[BaseModel] | str | None]
+    errors: Errors = ()
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    headers: tuple[str, ...] = ()
+    public: bool = False
+
+    @property
+    def name(self) -> str:
+        """The operation's id."""
+        return f"{self.handler.__module__.rpartition('.')[2]}_{self.handler.__name__}"
+
+
+CLUSTER: Final = f"{API}/clusters/{{id_or_name}}"

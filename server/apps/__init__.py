@@ -1,0 +1,1 @@
+"""Published apps: ports inside clusters that browsers reach, each under a host name of its own."""

@@ -1,0 +1,125 @@
+"""HTTP connections into apps, kept open and shared: a local socket for each app.
+
+An HTTP client wants a place to connect to. Each app has a socket file in a directory that only
+this process reads; who connects there gets a connection to the port inside the cluster.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import aiohttp
+import anyio
+from anyio.abc import ByteStream
+
+Dial = Callable[[], Awaitable[ByteStream]]
+
+PIECE_BYTES: Final = 64 * 1024
+MOST: Final = 64
+"""Apps whose connections are kept; those unused for longest go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    server: asyncio.Server
+    session: aiohttp.ClientSession
+
+
+class Bridges:
+    """Gives each app an HTTP client of its own."""
+
+    def __init__(self) -> None:
+        self._directory: Path | None = None
+        self._ways: OrderedDict[tuple[UUID, UUID], _Way] = OrderedDict()
+        self.why: dict[UUID, str] = {}
+        """Why the last connection to an app failed."""
+
+    async def session(self, app_id: UUID, attempt_id: UUID, dial: Dial) -> aiohttp.ClientSession:
+        """Give the client for an app of a cluster as it was made by an attempt."""
+        key = (app_id, attempt_id)
+        way = self._ways.get(key)
+        if way is None:
+            way = self._ways[key] = await self._open(app_id, dial)
+            while len(self._ways) > MOST:
+                _, oldest = self._ways.popitem(last=False)
+                await _close(oldest)
+        self._ways.move_to_end(key)
+        return way.session
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        for way in [*self._ways.values()]:
+            await _close(way)
+        self._ways.clear()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def _open(self, app_id: UUID, dial: Dial) -> _Way:
+        if self._directory is None:
+            self._directory = Path(tempfile.mkdtemp(prefix="pyk8s-apps-"))
+        path = self._directory / f"{app_id.hex}.sock"
+        path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(
+            partial(self._serve, app_id, dial), path, limit=PIECE_BYTES
+        )
+        session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(str(path), limit=0),
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            read_bufsize=PIECE_BYTES,
+        )
+        return _Way(server, session)
+
+    async def _serve(
+        self, app_id: UUID, dial: Dial, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            stream = await dial()
+        except OSError as error:
+            self.why[app_id] = str(error)
+            writer.close()
+            return
+        self.why.pop(app_id, None)
+        try:
+            await _join(reader, writer, stream)
+        finally:
+            writer.close()
+            with anyio.CancelScope(shield=True), anyio.move_on_after(1):
+                await stream.aclose()
+
+
+async def _join(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stream: ByteStream
+) -> None:
+    async with anyio.create_task_group() as tasks:
+
+        async def onwards() -> None:
+            with suppress(OSError, anyio.BrokenResourceError):
+                while piece := await reader.read(PIECE_BYTES):
+                    await stream.send(piece)
+            tasks.cancel_scope.cancel()
+
+        async def back() -> None:
+            with suppress(OSError, anyio.BrokenResourceError):
+                async for piece in stream:
+                    writer.write(piece)
+                    await writer.drain()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(onwards)
+        tasks.start_soon(back)
+
+
+async def _close(way: _Way) -> None:
+    way.server.close()
+    await way.session.close()

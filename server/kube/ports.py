@@ -1,0 +1,144 @@
+"""A TCP connection to a port inside a cluster, over its API server.
+
+The WebSocket form of port-forward, `v4.channel.k8s.io`: each message begins with the number of
+its channel, 0 for data and 1 for errors, and the first one of each says the port again.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+import anyio
+from anyio.abc import ByteStream
+
+from pyk8s.wire.apps import AppKind
+from server.drivers.kube_identity import PEOPLE
+from server.kube.upstream import Upstream
+
+PROTOCOL: Final = "v4.channel.k8s.io"
+DATA: Final = 0
+ASK_SECONDS: Final = 10.0
+PIECE_BYTES: Final = 32 * 1024
+_PORT_BYTES: Final = 2
+
+
+class NoPort(OSError):
+    """There is nothing to connect to; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A port of a service or of a pod."""
+
+    kind: AppKind
+    namespace: str
+    target: str
+    port: int
+
+
+class PortStream(ByteStream):
+    """The connection."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._is_named = {0: False, 1: False}
+        self._rest = b""
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        """Give what comes.
+
+        Raises:
+            EndOfStream: the pod has closed.
+            BrokenResourceError: the connection broke, or nothing listens on the port.
+        """
+        while not self._rest:
+            message = await self._socket.receive()
+            if message.type is not aiohttp.WSMsgType.BINARY:
+                raise anyio.EndOfStream
+            channel, content = message.data[0], message.data[1:]
+            if not self._is_named.get(channel, True):
+                self._is_named[channel] = True
+                content = content[_PORT_BYTES:]
+            if channel != DATA and content:
+                raise anyio.BrokenResourceError
+            self._rest = content
+        given, self._rest = self._rest[:max_bytes], self._rest[max_bytes:]
+        return given
+
+    async def send(self, item: bytes) -> None:
+        """Send bytes.
+
+        Raises:
+            BrokenResourceError: the connection is gone.
+        """
+        try:
+            for begin in range(0, len(item), PIECE_BYTES):
+                await self._socket.send_bytes(b"\x00" + item[begin : begin + PIECE_BYTES])
+        except (OSError, aiohttp.ClientError) as error:
+            raise anyio.BrokenResourceError from error
+
+    async def send_eof(self) -> None:
+        """Half a close cannot be said; what ends the connection is `aclose`."""
+
+    async def aclose(self) -> None:
+        """Close."""
+        await self._socket.close()
+
+
+async def open_port(upstream: Upstream, username: str, place: Place) -> PortStream:
+    """Connect to a port, as a person.
+
+    Raises:
+        NoPort: the service or pod is not there, has no ready pod, or the cluster does not answer.
+    """
+    who = {"Impersonate-User": username, "Impersonate-Group": PEOPLE}
+    try:
+        async with asyncio.timeout(ASK_SECONDS):
+            pod, port = await _pod_of(upstream, who, place)
+            url = f"{upstream.url}/api/v1/namespaces/{place.namespace}/pods/{pod}/portforward"
+            socket = await upstream.session.ws_connect(
+                url,
+                params={"ports": str(port)},
+                protocols=[PROTOCOL],
+                headers=who,
+                max_msg_size=0,
+            )
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise NoPort(f"{place.kind} {place.target} cannot be reached: {error}") from error
+    return PortStream(socket)
+
+
+async def _pod_of(upstream: Upstream, who: dict[str, str], place: Place) -> tuple[str, int]:
+    """Give the pod behind a place, and the port that it listens on."""
+    if place.kind is AppKind.POD:
+        return place.target, place.port
+    within = f"/namespaces/{place.namespace}"
+    service = await _get(upstream, who, f"/api/v1{within}/services/{place.target}")
+    ports = service.get("spec", {}).get("ports", [])
+    found = next((each for each in ports if each.get("port") == place.port), None)
+    if found is None:
+        raise NoPort(f"service {place.target} has no port {place.port}")
+    slices = await _get(
+        upstream,
+        who,
+        f"/apis/discovery.k8s.io/v1{within}/endpointslices"
+        f"?labelSelector=kubernetes.io/service-name%3D{place.target}",
+    )
+    for item in slices.get("items", []):
+        named = {each["name"]: each["port"] for each in item.get("ports") or []}
+        port = named.get(found.get("name", ""))
+        for endpoint in item.get("endpoints") or []:
+            target = endpoint.get("targetRef") or {}
+            is_ready = endpoint.get("conditions", {}).get("ready", True)
+            if port is not None and is_ready and target.get("kind") == "Pod":
+                return str(target["name"]), int(port)
+    raise NoPort(f"service {place.target} has no ready pod")
+
+
+async def _get(upstream: Upstream, who: dict[str, str], path: str) -> dict[str, Any]:
+    async with upstream.session.get(upstream.url + path, headers=who) as answer:
+        if answer.status != 200:  # noqa: PLR2004
+            raise NoPort(f"the cluster answered {answer.status} for {path.partition('?')[0]}")
+        content: dict[str, Any] = await answer.json()
+        return content

@@ -1,0 +1,97 @@
+"""Who may reach which cluster: the gate of the Kubernetes API proxy."""
+
+from functools import partial
+from typing import Final
+
+import anyio
+from anyio.abc import ByteStream
+
+from pyk8s.wire.cluster import Phase
+from server.errors import LabError
+from server.kube.upstream import Upstream, Upstreams, host_and_port
+from server.proxy import headers as rules
+from server.proxy.grants import Grants
+from server.proxy.passage import Asked, Passage
+from server.proxy.paths import destination
+from server.proxy.refusals import Refusal, unavailable
+from server.store.credentials import Grant
+
+WEBSOCKET: Final = b"websocket"
+
+
+class ClusterGate:
+    """Lets a credential into its cluster, under the name of its user."""
+
+    def __init__(self, grants: Grants, upstreams: Upstreams) -> None:
+        self._grants = grants
+        self._upstreams = upstreams
+
+    async def admit(self, asked: Asked) -> Passage:
+        """Find who asks, for what, and where that is.
+
+        Raises:
+            Refusal: the request is not passed on.
+        """
+        rules.check_duplicates(asked.headers)
+        upgrade = next((value for name, value in asked.headers if name == b"upgrade"), None)
+        if upgrade is not None and not (asked.is_upgrade and upgrade.lower() == WEBSOCKET):
+            raise Refusal(
+                400,
+                "BadRequest",
+                "only WebSockets are spoken here, not SPDY: use kubectl 1.31 or newer",
+            )
+        grant = await self._grants.find(rules.secret_of(asked.headers))
+        wanted = destination(asked.path)
+        if wanted.cluster_id != grant.cluster_id:
+            raise Refusal(403, "Forbidden", "this credential is for another cluster")
+        upstream = await self._upstream_of(grant)
+        host, port = host_and_port(upstream.url)
+        return Passage(
+            base=upstream.url,
+            target=wanted.path + (b"?" + asked.query if asked.query else b""),
+            headers=rules.towards_cluster(asked.headers, grant.username, upgrade=asked.is_upgrade),
+            give_back=partial(rules.towards_client, prefix=wanted.prefix),
+            session=upstream.session,
+            dial=partial(dial, upstream),
+            host=f"{host}:{port}".encode(),
+            opened=partial(self._grants.opened, grant),
+            unanswered=_unanswered,
+            log={
+                "user": grant.username,
+                "cluster_id": str(grant.cluster_id),
+                "path": wanted.path.decode("ascii"),
+            },
+        )
+
+    def stop(self) -> None:
+        """End all that is open."""
+        self._grants.stop()
+
+    async def _upstream_of(self, grant: Grant) -> Upstream:
+        if grant.phase is Phase.PAUSED:
+            raise unavailable(f"the cluster {grant.cluster_name} is paused: resume it first")
+        if grant.attempt_id is None or grant.phase is not Phase.READY:
+            raise unavailable(f"the cluster {grant.cluster_name} is {grant.phase}, not ready")
+        try:
+            return await self._upstreams.for_people(grant.cluster_id, grant.attempt_id)
+        except LabError as error:
+            raise unavailable(error.detail) from error
+
+
+def _unanswered(why: str) -> Refusal:
+    return unavailable(f"the cluster's API server {why}")
+
+
+async def dial(upstream: Upstream) -> ByteStream:
+    """Open a connection of its own to an API server.
+
+    TLS is anyio's here, not asyncio's: the latter loses what it has not handed out yet when the
+    peer closes while reading is paused, which cuts the end off a file that kubectl copies.
+
+    Raises:
+        OSError: it cannot be reached.
+    """
+    host, port = host_and_port(upstream.url)
+    return await anyio.connect_tcp(
+        host, port, tls=True, ssl_context=upstream.ssl, tls_standard_compatible=False
+    )

@@ -1,0 +1,61 @@
+"""What a gate decides about a request; relays and tunnels do what it says."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import aiohttp
+from anyio.abc import ByteStream
+
+from server.proxy.openings import Open
+from server.proxy.refusals import Headers, OwnAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it came. `path` and `query` are its bytes, unread."""
+
+    method: str
+    path: bytes
+    query: bytes
+    headers: Headers
+    is_upgrade: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Where a request goes, and as what."""
+
+    base: str
+    """`https://HOST:PORT`."""
+    target: bytes
+    """Path and query."""
+    headers: Headers
+    """All that passes, without those of the body, the host and the upgrade."""
+    give_back: Callable[[Iterable[tuple[bytes, bytes]]], Headers]
+    """What of an answer's headers passes."""
+    session: aiohttp.ClientSession
+    dial: Callable[[], Awaitable[ByteStream]]
+    """Opens a connection of its own, for an upgrade. Raises OSError."""
+    host: bytes
+    """Of the Host header."""
+    opened: Callable[[], AbstractContextManager[Open]]
+    unanswered: Callable[[str], OwnAnswer]
+    """Gives the answer for a request that was passed on and got none; takes what happened."""
+    log: dict[str, str]
+    """What the server's log tells of an upgrade."""
+
+
+class Gate(Protocol):
+    """Decides about each request of a listener."""
+
+    async def admit(self, asked: Asked) -> Passage:
+        """Find where a request goes.
+
+        Raises:
+            OwnAnswer: it is not passed on.
+        """
+
+    def stop(self) -> None:
+        """End all that is open: the server stops."""
