@@ -9,18 +9,19 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pyk8s.wire import facts, frames
+from pyk8s.wire import facts, frames, terminals
 from pyk8s.wire.base import Answer, Ask
 from server.api import asyncapi
-from server.api.protocol import CLOSINGS
+from server.api.protocol import CLOSINGS, TERMINAL_CLOSINGS, Closing
 from server.api.routes import ENDPOINTS, EVERYWHERE
 from server.config import REPOSITORY, Settings
 from server.errors import LabError
@@ -161,13 +162,13 @@ def event_types() -> str:
     return table(["`type`", "`version`", "`data`", "Meaning"], rows)
 
 
-def frame_types(base: type[BaseModel]) -> Callable[[], str]:
+def frame_types(module: ModuleType, base: type[BaseModel]) -> Callable[[], str]:
     """List the frames of one direction."""
 
     def write() -> str:
         found = [
             each
-            for each in vars(frames).values()
+            for each in vars(module).values()
             if isinstance(each, type) and issubclass(each, base) and "type" in each.model_fields
         ]
         rows = [
@@ -190,10 +191,14 @@ def fields_of(model: type[BaseModel]) -> str:
     return ", ".join(named) or "-"
 
 
-def close_codes() -> str:
-    """List the codes with which the server closes a stream."""
-    rows = [[str(each.code), each.meaning, each.then] for each in CLOSINGS.values()]
-    return table(["code", "meaning", "what a client does"], rows)
+def close_codes(closings: Mapping[str, Closing]) -> Callable[[], str]:
+    """List the codes with which the server closes a connection."""
+
+    def write() -> str:
+        rows = [[str(each.code), each.meaning, each.then] for each in closings.values()]
+        return table(["code", "meaning", "what a client does"], rows)
+
+    return write
 
 
 LIMIT_MEANINGS = {
@@ -273,9 +278,12 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "failures": ("errors.md", failures),
     "failure sections": ("../howto/troubleshoot.md", failure_sections),
     "events": ("protocol.md", event_types),
-    "client frames": ("protocol.md", frame_types(Ask)),
-    "server frames": ("protocol.md", frame_types(Answer)),
-    "close codes": ("protocol.md", close_codes),
+    "client frames": ("protocol.md", frame_types(frames, Ask)),
+    "server frames": ("protocol.md", frame_types(frames, Answer)),
+    "close codes": ("protocol.md", close_codes(CLOSINGS)),
+    "terminal frames": ("terminal.md", frame_types(terminals, Answer)),
+    "terminal asks": ("terminal.md", frame_types(terminals, Ask)),
+    "terminal close codes": ("terminal.md", close_codes(TERMINAL_CLOSINGS)),
     "limits": ("protocol.md", limits),
     "lifecycle": ("lifecycle.md", lifecycle),
     "stream benchmark": ("benchmarks.md", stream_benchmark),

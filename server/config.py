@@ -115,6 +115,12 @@ class Settings(BaseSettings):
         description="Streams (WebSockets, SSE, followed logs) that one user may have open at this "
         "server at once.",
     )
+    terminals_per_user: int = Field(
+        10, ge=1, le=1000, description="Terminals that one user may have open at once."
+    )
+    terminals_per_cluster: int = Field(
+        10, ge=1, le=1000, description="Terminals that one cluster may have open at once."
+    )
     max_ttl_seconds: int = Field(
         24 * 3600, ge=60, le=7 * 24 * 3600, description="The longest life of a cluster, in seconds."
     )

@@ -29,7 +29,7 @@ export function useRoute(): Route {
 
 /** Goes to another address without asking the server for anything: all views are here already. */
 export function navigate(path: string): void {
-  if (path === window.location.pathname) return;
+  if (path === window.location.pathname + window.location.search) return;
   window.history.pushState(null, "", path);
   window.scrollTo(0, 0);
 }

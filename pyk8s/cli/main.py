@@ -16,6 +16,7 @@ from pyk8s.cli import (
     follow,
     kubeconfigs,
     lifetime,
+    shell,
     tokens,
     up,
 )
@@ -63,6 +64,7 @@ for module in (
     doctor,
     follow,
     kubeconfigs,
+    shell,
     tokens,
     admin,
     completion,

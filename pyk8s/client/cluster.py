@@ -12,6 +12,7 @@ from pyk8s.client.errors import ClusterFailed, ClusterGone, WaitTimeout
 from pyk8s.client.frames import Followed, Reader, read_event
 from pyk8s.client.http import Http, understand
 from pyk8s.client.stream import Listener, follow
+from pyk8s.client.terminal import Terminal
 from pyk8s.wire.cluster import Cluster as Snapshot
 from pyk8s.wire.cluster import Phase
 from pyk8s.wire.events import ClusterEvent
@@ -184,6 +185,32 @@ class Cluster:
         params: dict[str, Any] = {"tail_lines": tail_lines, "previous": previous}
         params |= {"container": container} if container is not None else {}
         return (await self._http.send("GET", path, params=params)).text
+
+    def terminal(
+        self,
+        *,
+        rows: int = 24,
+        cols: int = 80,
+        session: UUID | None = None,
+        pod: str | None = None,
+        container: str | None = None,
+        on_state: Listener | None = None,
+    ) -> Terminal:
+        """Give a shell in the control-plane node, or in a pod (`namespace/name`); see `Terminal`.
+
+        `session` attaches to one that is open instead of opening another.
+        """
+        return Terminal(
+            self._http.endpoint,
+            str(self.id),
+            backoff=self._backoff,
+            rows=rows,
+            cols=cols,
+            session=session,
+            pod=pod,
+            container=container,
+            on_state=on_state,
+        )
 
     async def evidence(self) -> bytes:
         """Give what was collected when the cluster failed, as a tar.gz.

@@ -4,7 +4,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from pyk8s.wire.accounts import Scope
@@ -94,7 +94,7 @@ def _labels(given: list[str]) -> dict[str, str]:
     return labels
 
 
-async def owned(request: Request[State], principal: Principal) -> Cluster:
+async def owned(request: HTTPConnection[State], principal: Principal) -> Cluster:
     """Give the path's cluster if it is the caller's.
 
     Raises:

@@ -9,12 +9,12 @@ import orjson
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from pyk8s.wire import frames
+from pyk8s.wire import frames, terminals
 from pyk8s.wire.service import Problem
 from server import __version__
 from server.api.clusters import MAX_KEY_LENGTH
 from server.api.endpoint import Endpoint
-from server.api.routes import ENDPOINTS, EVERYWHERE, STREAM
+from server.api.routes import ENDPOINTS, EVERYWHERE, STREAM, TERMINAL
 from server.errors import LabError
 
 REF: Final = "#/components/schemas/{model}"
@@ -25,6 +25,7 @@ TAGS: Final = {
     "clusters": "Clusters",
     "events": "What happens to a cluster",
     "resources": "What is inside a cluster",
+    "terminals": "Shells in a cluster",
     "service": "The server itself",
     "admin": "For administrators",
 }
@@ -35,6 +36,7 @@ PARAMETERS: Final = {
     "app_id": "A published app's id.",
     "namespace": "A namespace inside the cluster.",
     "pod": "The name of a pod in it.",
+    "terminal_id": "A terminal's id.",
     "Idempotency-Key": "Any text that is new for a new request. The same request with the same "
     "key has one effect, and the same answer.",
     "Last-Event-ID": "For the event stream: the last seq that the client has.",
@@ -48,7 +50,8 @@ DESCRIPTION: Final = (
     "send `Authorization: Bearer pyk8s_...`. Errors are RFC 9457 problems with a stable `code` "
     "and a `fix`. The WebSocket `" + STREAM + "` has [a page of its own](/docs/stream), made from "
     "the AsyncAPI document [/asyncapi.json](/asyncapi.json); its frames are the schemas "
-    "`ClientFrame` and `ServerFrame`."
+    "`ClientFrame` and `ServerFrame`. The WebSocket `" + TERMINAL + "` carries a shell; its text "
+    "frames are the schemas `TerminalAsk` and `TerminalFrame`."
 )
 
 
@@ -81,9 +84,13 @@ def document() -> dict[str, Any]:
 
 _CLIENT: TypeAdapter[frames.ClientFrame] = TypeAdapter(frames.ClientFrame)
 _SERVER: TypeAdapter[frames.ServerFrame] = TypeAdapter(frames.ServerFrame)
+_TERMINAL_ASK: TypeAdapter[terminals.TerminalAsk] = TypeAdapter(terminals.TerminalAsk)
+_TERMINAL: TypeAdapter[terminals.TerminalFrame] = TypeAdapter(terminals.TerminalFrame)
 STREAM_FRAMES: Final[tuple[tuple[str, TypeAdapter[Any], "Mode"], ...]] = (
     ("ClientFrame", _CLIENT, "validation"),
     ("ServerFrame", _SERVER, "serialization"),
+    ("TerminalAsk", _TERMINAL_ASK, "validation"),
+    ("TerminalFrame", _TERMINAL, "serialization"),
 )
 
 Mode = Literal["validation", "serialization"]

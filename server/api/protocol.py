@@ -70,6 +70,45 @@ CLOSE_CODES: Final[Mapping[str, int]] = {
     reason: closing.code for reason, closing in CLOSINGS.items()
 }
 
+TERMINAL_CLOSINGS: Final[Mapping[str, Closing]] = {
+    "exit": Closing(1000, "the terminal has ended; an `exit` frame came before", "stop"),
+    "restart": Closing(
+        1012,
+        "the server restarts",
+        "reconnect with the session and the offset; where the shell ended with the server: 4504",
+    ),
+    "slow": Closing(
+        4408,
+        "output was not taken or acknowledged, or the shell did not take input, in 15 s",
+        "reconnect with the session and the offset",
+    ),
+    "too_many": Closing(
+        4429, "too many small frames (pings, pongs, continuations: 600 a minute)", "the same, later"
+    ),
+    "malformed": Closing(
+        4500, "a frame that cannot be understood", "stop: the client has a defect"
+    ),
+    "unauthenticated": Closing(4501, "no longer signed in", "stop: sign in"),
+    "no_such_session": Closing(
+        4504,
+        "no such terminal: it ended more than a minute ago, or the server was restarted",
+        "stop: open another one",
+    ),
+    "refused": Closing(
+        4505, "no shell could be opened; an `error` frame came before and says why", "stop"
+    ),
+    "unknown_position": Closing(
+        4510,
+        "the terminal has not put out so much",
+        "stop: forget the offset, attach without one",
+    ),
+}
+"""Of a terminal. The ranges mean the same as for the stream."""
+
+TERMINAL_CODES: Final[Mapping[str, int]] = {
+    reason: closing.code for reason, closing in TERMINAL_CLOSINGS.items()
+}
+
 
 LIMITS: Final = StreamLimits(
     max_frame_bytes=MAX_FRAME_BYTES,

@@ -11,7 +11,18 @@ from pyk8s.wire.admin import DriftReport, Repair, RepairDrift
 from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease
 from pyk8s.wire.frames import EventPage
 from pyk8s.wire.service import Capacity, Health, ServerInfo, TemplateList
-from server.api import accounts, admin, clusters, documents, events, service, stream
+from pyk8s.wire.terminals import TerminalList
+from server.api import (
+    accounts,
+    admin,
+    clusters,
+    documents,
+    events,
+    service,
+    stream,
+    terminal_socket,
+    terminals,
+)
 from server.api.access_endpoints import ACCESS, INSIDE
 from server.api.endpoint import API, BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors, Handler
 from server.api.streams import TooManySockets
@@ -21,11 +32,14 @@ from server.errors import (
     NameTaken,
     NoEvidence,
     NoProvisioner,
+    NoSuchTerminal,
     NotFound,
+    NotReady,
     PhaseConflict,
     QuotaExceeded,
     SignupClosed,
     TemplateUnknown,
+    TerminalElsewhere,
     TooManyAttempts,
     Unavailable,
     UsernameTaken,
@@ -157,6 +171,20 @@ ENDPOINTS: Final = (
         {200: "application/gzip"},
         (*CALLER, NotFound, NoEvidence),
     ),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/terminals",
+        terminals.list_all,
+        {200: TerminalList},
+        (*CALLER, NotFound, NotReady, TerminalElsewhere),
+    ),
+    Endpoint(
+        "DELETE",
+        f"{CLUSTER}/terminals/{{terminal_id}}",
+        terminals.close,
+        {204: None},
+        (*UNSAFE, NotFound, NoSuchTerminal),
+    ),
     Endpoint("GET", f"{API}/admin/drift", admin.drift, {200: DriftReport}, CALLER),
     Endpoint(
         "POST",
@@ -179,6 +207,7 @@ ENDPOINTS: Final = (
 )
 
 STREAM: Final = f"{API}/stream"
+TERMINAL: Final = f"{CLUSTER}/terminal"
 STREAM_ERRORS: Final[Errors] = (*CALLER, CrossOrigin, ValidationFailed, TooManySockets)
 EVERYWHERE: Final[Errors] = (Unavailable,)
 
@@ -194,6 +223,7 @@ def routes() -> list[BaseRoute]:
             for path, found in by_path.items()
         ),
         WebSocketRoute(STREAM, stream.stream),
+        WebSocketRoute(TERMINAL, terminal_socket.terminal),
         *documents.routes(),
     ]
 

@@ -16,6 +16,7 @@ from server.proxy.grants import Grants
 from server.resources.lookout import Lookout
 from server.secrets import Passwords, Sealer
 from server.store.database import Database
+from server.terminals.terminals import Terminals
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class State(TypedDict):
     proxy: Identity | None
     """What the proxy's listener shows; None: there is no proxy."""
     lookout: Lookout
+    terminals: Terminals
     documents: Documents
 
 

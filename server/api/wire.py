@@ -5,12 +5,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from pyk8s.wire.accounts import USERNAME_PATTERN
 from pyk8s.wire.cluster import CLUSTER_NAME_PATTERN, LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 from pyk8s.wire.service import FieldError
+from pyk8s.wire.terminals import KUBERNETES_LABEL_PATTERN, POD_PATTERN
 from server.api.state import State
 from server.errors import NotFound, TooLarge, UnsupportedMediaType, ValidationFailed, in_words
 
@@ -23,6 +24,8 @@ _MEANINGS = {
     "32 characters at most",
     USERNAME_PATTERN: "letters, digits, dots, dashes and underscores, a letter or digit first and "
     "last, 32 characters at most",
+    POD_PATTERN: "has to be NAMESPACE/NAME, in small letters, digits and dashes",
+    KUBERNETES_LABEL_PATTERN: "small letters, digits and dashes, 63 characters at most",
     LABEL_KEY_PATTERN: "a label's key: letters, digits and . _ / - inside, 63 characters at most",
     LABEL_VALUE_PATTERN: "a label's value: letters, digits, spaces and . _ : / -, 63 at most",
 }
@@ -75,7 +78,7 @@ def several(value: object) -> object:
     return value.split(",") if isinstance(value, str) else value
 
 
-def read_query(request: Request[State], model: type[Model]) -> Model:
+def read_query(request: HTTPConnection[State], model: type[Model]) -> Model:
     """Read the query string as a model. A parameter that comes twice becomes a list.
 
     Raises:
@@ -107,7 +110,7 @@ def invalid(error: ValidationError) -> ValidationFailed:
     return ValidationFailed(detail, fix="correct the named fields; see /docs", errors=errors)
 
 
-def id_or_name(request: Request[State]) -> UUID | str:
+def id_or_name(request: HTTPConnection[State]) -> UUID | str:
     """Read the path's cluster: a UUID as we write them, or else a name (which may be all hex)."""
     given: str = request.path_params["id_or_name"]
     if len(given) != UUID_LENGTH:

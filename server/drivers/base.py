@@ -109,6 +109,52 @@ class Explanation:
     docs: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PodTarget:
+    """A container of a pod. The names are those of Kubernetes, checked."""
+
+    namespace: str
+    name: str
+    container: str | None = None
+    """Unset: the one that kubectl takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShellWish:
+    """A shell as somebody asks for it."""
+
+    cluster_name: str
+    """Shown in the prompt."""
+    username: str
+    """kubectl inside acts under this name."""
+    rows: int
+    cols: int
+    pod: PodTarget | None = None
+    """Unset: a shell in the control-plane node."""
+
+
+class Shell(Protocol):
+    """A shell behind a terminal, running. After its end `write` and `resize` do nothing."""
+
+    async def read(self) -> bytes:
+        """Wait for output and give it as it comes; b"" at the end.
+
+        Whoever does not read holds the shell up.
+        """
+
+    async def write(self, data: bytes) -> None:
+        """Type. Waits while the shell does not take it."""
+
+    async def resize(self, rows: int, cols: int) -> None:
+        """Tell it the size of its window, in characters."""
+
+    async def exit_code(self) -> int | None:
+        """Give how it ended, after `read` has given b"". None: that cannot be told."""
+
+    async def close(self) -> None:
+        """Hang up: whatever of it runs is ended. Never raises, and takes a few seconds at most."""
+
+
 class DriverError(Exception):
     """The driver cannot do it, and says why. Carries the explanation for the user."""
 
@@ -175,6 +221,13 @@ class Driver(Protocol):
 
     async def answers(self, attempt_id: UUID, directory: Path) -> bool:
         """Ask whether the finished cluster's API server answers now. Never raises."""
+
+    async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
+        """Start a shell in a finished cluster.
+
+        Raises:
+            DriverError: it cannot be started.
+        """
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -3,7 +3,7 @@
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,10 @@ from aiodocker.containers import DockerContainer
 from aiodocker.exceptions import DockerError
 from aiodocker.types import JSONObject
 
+from server.drivers import docker_shell
 from server.drivers.base import DriverError, Explanation
 from server.drivers.docker_errors import missing_is_fine, unreachable
+from server.drivers.docker_shell import DockerShell
 
 SOCKETS: Final = ("/var/run/docker.sock", "/run/docker.sock")
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=3)
@@ -215,6 +217,31 @@ class DockerEngine:
                     if len(out) > 2 * limit:
                         del out[:-limit]
         return bytes(out[-limit:])
+
+    async def shell(
+        self,
+        container: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        rows: int,
+        cols: int,
+        end: Callable[[], Awaitable[None]],
+    ) -> DockerShell:
+        """Start a program in a container, on a terminal. `end` has to end it."""
+        async with self._asking() as client:
+            return await docker_shell.start(
+                client, container, argv, env, rows=rows, cols=cols, end=end
+            )
+
+    async def execute(self, container: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        """Run a program in a container to its end, whatever its result."""
+        async with self._asking() as client:
+            handle = client.containers.container(container)
+            run = await handle.exec(list(argv), environment=dict(env))
+            async with run.start(detach=False, timeout=TIMEOUT) as stream:
+                while await stream.read_out() is not None:
+                    pass
 
     async def remove_container(self, container: Container) -> None:
         """Remove a container and its volumes, running or not. A missing one is no error.

@@ -31,6 +31,8 @@ from server.drivers.base import (
     Explanation,
     Facts,
     Found,
+    Shell,
+    ShellWish,
     Usage,
     kind_name,
 )
@@ -38,6 +40,7 @@ from server.drivers.docker import DockerEngine, NotKilled, SubnetTaken, version_
 from server.drivers.frozen import thaw
 from server.drivers.kind_delete import kind_delete
 from server.drivers.kind_facts import DEFAULT_IMAGE, NODE_REPOSITORY
+from server.drivers.kind_shell import open_shell
 from server.drivers.subnets import check_pool, free_subnets, host_routes
 
 INSTANCE_LABEL: Final = "pyk8s.instance"
@@ -165,12 +168,16 @@ class KindDriver:
 
     async def _access(self, attempt_id: UUID, directory: Path) -> tuple[str, str]:
         """Give the administrator's kubeconfig, and where this server reaches the API server."""
-        kubeconfig = await anyio.to_thread.run_sync(_read, directory / "kubeconfig")
+        kubeconfig = await anyio.to_thread.run_sync(kube_api.read_file, directory / "kubeconfig")
         url = kube_api.read_kubeconfig(kubeconfig).server
         if self._options.in_container:
             await self._docker.join(network_name(attempt_id))
             url = f"https://{kind_name(attempt_id)}-control-plane:{API_PORT}"
         return kubeconfig, url
+
+    async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
+        """Start a shell in the control-plane node."""
+        return await open_shell(self._docker, attempt_id, wish)
 
     def collect(self, spec: AttemptSpec) -> AsyncIterator[EvidenceFile]:
         """Ask the nodes, Docker and the host."""
@@ -284,17 +291,3 @@ def _write_files(spec: AttemptSpec, image: str) -> None:
     text = io.StringIO()
     YAML(typ="safe", pure=True).dump(config, text)
     (spec.directory / "config.yaml").write_text(text.getvalue())
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise DriverError(
-            Explanation(
-                code="kubeconfig_unreadable",
-                title="kind wrote no kubeconfig",
-                cause=f"{path.name} of the new cluster cannot be read: {error.strerror}",
-                fix="create again; if it stays so, see whether the disk of the host is full",
-            )
-        ) from error

@@ -35,6 +35,25 @@ class Credentials:
     key: bytes
 
 
+def read_file(path: Path) -> str:
+    """Read the kubeconfig that kind wrote.
+
+    Raises:
+        DriverError: it is not there.
+    """
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise DriverError(
+            Explanation(
+                code="kubeconfig_unreadable",
+                title="kind wrote no kubeconfig",
+                cause=f"{path.name} of the new cluster cannot be read: {error.strerror}",
+                fix="create again; if it stays so, see whether the disk of the host is full",
+            )
+        ) from error
+
+
 def read_kubeconfig(text: str) -> Credentials:
     """Read kind's kubeconfig, which has one cluster and one user.
 

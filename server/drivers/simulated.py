@@ -20,6 +20,7 @@ import anyio.to_thread
 
 from pyk8s.wire.service import Check
 from server.admission import GIB, Space
+from server.drivers import pty_shell
 from server.drivers.base import (
     KIND_NAME_PREFIX,
     Access,
@@ -30,11 +31,14 @@ from server.drivers.base import (
     Explanation,
     Facts,
     Found,
+    Shell,
+    ShellWish,
     Usage,
     kind_name,
 )
 
 SCRIPT: Final = Path(__file__).with_name("simulated_script.py")
+TERMINAL: Final = Path(__file__).with_name("simulated_terminal.py")
 VERSION: Final = "v1.37.0"
 IMAGE: Final = f"simulated/node:{VERSION}"
 SPACE: Final = Space(cpus=None, memory_total=14 * GIB, memory_available=None)
@@ -65,6 +69,13 @@ users:
     username: simulated
     password: simulated
 """
+
+_NOT_ANSWERING = Explanation(
+    code="not_answering",
+    title="The cluster does not answer",
+    cause="the simulated control plane is not there",
+    fix="create the cluster again",
+)
 
 
 class SimulatedDriver:
@@ -135,15 +146,8 @@ class SimulatedDriver:
 
     async def finish(self, spec: AttemptSpec) -> Access:
         """Give a kubeconfig that says what it is."""
-        if not (self._pieces / spec.kind_name / "control-plane.json").exists():
-            raise DriverError(
-                Explanation(
-                    code="not_answering",
-                    title="The cluster does not answer",
-                    cause="the simulated control plane is not there",
-                    fix="create the cluster again",
-                )
-            )
+        if not await self.answers(spec.attempt_id, spec.directory):
+            raise DriverError(_NOT_ANSWERING)
         return Access(
             kubeconfig=_KUBECONFIG.format(name=spec.kind_name),
             internal_url="https://127.0.0.1:1",
@@ -175,6 +179,20 @@ class SimulatedDriver:
         """Tell whether there is a control plane."""
         del directory
         return (self._pieces / kind_name(attempt_id) / "control-plane.json").exists()
+
+    async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
+        """Start the script that plays the shell."""
+        if not await self.answers(attempt_id, self._pieces):
+            raise DriverError(_NOT_ANSWERING)
+        where = f"the pod {wish.pod.namespace}/{wish.pod.name}" if wish.pod else "the control plane"
+        arguments = {"cluster": wish.cluster_name, "user": wish.username, "where": where}
+        options = [f"--{name}={value}" for name, value in arguments.items()]
+        return await pty_shell.start(
+            [sys.executable, "-I", "-S", "-X", "utf8", str(TERMINAL), *options],
+            {"TERM": "xterm-256color", "LANG": "C.UTF-8"},
+            rows=wish.rows,
+            cols=wish.cols,
+        )
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -90,6 +90,8 @@ class Provisioner:
         self._log_cap_bytes = log_cap_bytes
         self._deadlines = deadlines or Deadlines()
         self._sweep_seconds = sweep_seconds
+        self.host_id: UUID | None = None
+        """Who this host is, once it is announced."""
         self.announced = asyncio.Event()
         """Set when the database knows this host as it is now, not as an earlier server left it."""
 
@@ -106,7 +108,7 @@ class Provisioner:
         await anyio.to_thread.run_sync(
             lambda: attempts_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         )
-        host_id = await _patiently(self._announce)
+        host_id = self.host_id = await _patiently(self._announce)
         self.announced.set()
         with _alone(attempts_dir) as is_alone:
             name = str(host_id) if is_alone else f"{host_id}/{os.getpid()}"

@@ -1,13 +1,25 @@
 """How to reach a ready cluster: as its administrator, and as the proxy."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
+from pyk8s.wire.cluster import Phase
 from server.store.access_tables import AccessRow
 from server.store.database import ReadSession, WriteSession
+from server.store.tables import AttemptRow, ClusterRow, HostRow
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a cluster runs."""
+
+    attempt_id: UUID
+    host_id: UUID
+    host_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,31 @@ async def way_into(session: ReadSession, cluster_id: UUID) -> WayIn | None:
     if row is None:
         return None
     return WayIn(row.attempt_id, row.internal_url, row.sealed_kubeconfig, row.sealed_proxy_identity)
+
+
+async def place_of(session: ReadSession, cluster_id: UUID) -> Place | None:
+    """Tell where a cluster runs, or None before it is ready."""
+    found = (
+        await session.execute(
+            select(AttemptRow.id, AttemptRow.host_id, HostRow.name)
+            .join(AccessRow, AccessRow.attempt_id == AttemptRow.id)
+            .join(HostRow, HostRow.id == AttemptRow.host_id)
+            .where(AccessRow.cluster_id == cluster_id)
+        )
+    ).one_or_none()
+    return Place(found[0], found[1], found[2]) if found is not None else None
+
+
+async def usable_among(session: ReadSession, cluster_ids: Collection[UUID]) -> set[UUID]:
+    """Give those clusters of these that are ready or paused."""
+    usable = (Phase.READY.value, Phase.PAUSED.value)
+    return set(
+        await session.scalars(
+            select(ClusterRow.id).where(
+                ClusterRow.id.in_(cluster_ids), ClusterRow.phase.in_(usable)
+            )
+        )
+    )
 
 
 async def forget(session: WriteSession, cluster_id: UUID) -> None:

@@ -7,7 +7,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from server.drivers.base import Access, AttemptSpec, Command, Driver, DriverError
+from server.drivers.base import (
+    Access,
+    AttemptSpec,
+    Command,
+    Driver,
+    DriverError,
+    Shell,
+    ShellWish,
+)
 from server.drivers.kind_output import StepTracker, plan
 
 
@@ -113,3 +121,62 @@ async def test_an_unfinished_cluster_has_no_access(driver: Driver, tmp_path: Pat
     with pytest.raises(DriverError) as caught:
         await driver.finish(spec)
     assert caught.value.explanation.fix
+
+
+async def test_a_shell_takes_what_is_typed_has_a_size_and_ends_with_a_code(
+    driver: Driver, tmp_path: Path
+) -> None:
+    spec = await make_spec(driver, tmp_path)
+    wish = ShellWish(cluster_name="brave-otter", username="ann", rows=33, cols=111)
+    with pytest.raises(DriverError):
+        await driver.shell(spec.attempt_id, wish)
+    assert (await run(await driver.prepare(spec))).code == 0
+    await driver.finish(spec)
+
+    shell = await driver.shell(spec.attempt_id, wish)
+    seen = await read_until(shell, b"brave-otter")
+    size = b"size" if driver.name == "simulated" else b"stty size | tr ' ' x"
+    await shell.write(size + b"\r")
+    seen += await read_until(shell, b"33 rows, 111" if driver.name == "simulated" else b"33x111")
+    await shell.resize(44, 122)
+    await shell.write(size + b"\r")
+    seen += await read_until(shell, b"44 rows, 122" if driver.name == "simulated" else b"44x122")
+    if driver.name == "kind":
+        await use_kubectl(shell)
+    await shell.write(b"exit 9\r")
+    async with asyncio.timeout(30):
+        while await shell.read():
+            pass
+        assert await shell.exit_code() == 9
+        await shell.close()
+        await shell.close()
+        await shell.write(b"x")
+        await shell.resize(1, 1)
+
+    hung_up = await driver.shell(spec.attempt_id, wish)
+    await read_until(hung_up, b"brave-otter")
+    async with asyncio.timeout(30):
+        await hung_up.close()
+        assert await hung_up.read() == b""
+
+
+async def read_until(shell: Shell, text: bytes) -> bytes:
+    seen = b""
+    async with asyncio.timeout(60):
+        while text not in seen:
+            data = await shell.read()
+            assert data, seen
+            seen += data
+    return seen
+
+
+async def use_kubectl(shell: Shell) -> None:
+    """It is there, acts as the user, and completes what is begun."""
+    await shell.write(
+        b"clear; kubectl auth whoami -o jsonpath='name={.status.userInfo.username}.'\r"
+    )
+    await read_until(shell, b"name=ann.")
+    await shell.write(b"k get pods -A\r")
+    await read_until(shell, b"kube-apiserver-")
+    await shell.write(b"k -n kube-sys\t get names\t kube-pub\t -o=na\t\r")
+    await read_until(shell, b"namespace/kube-public")

@@ -2,6 +2,8 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { ResourcesTab } from "@/components/shell/lazy";
+import { useSearchParams } from "next/navigation";
+import { TerminalTab } from "@/components/shell/lazy-terminal";
 import { LabLink } from "@/components/shell/lab-link";
 import { Button } from "@/components/ui/button";
 import { Notice } from "@/components/ui/notice";
@@ -19,12 +21,13 @@ import { ClusterHeader } from "./cluster-header";
 import { EventsTab } from "./events-tab";
 import { SettingsTab } from "./settings-tab";
 
-type Tab = "build" | "resources" | "access" | "events" | "settings";
+type Tab = "build" | "resources" | "access" | "terminal" | "events" | "settings";
 
 const TABS: { value: Tab; label: string }[] = [
   { value: "build", label: "Build" },
   { value: "resources", label: "Resources" },
   { value: "access", label: "Access" },
+  { value: "terminal", label: "Terminal" },
   { value: "events", label: "Events" },
   { value: "settings", label: "Settings" },
 ];
@@ -70,6 +73,7 @@ export function ClusterView({ id }: { id: string }) {
 function KnownCluster({ cluster }: { cluster: Cluster }) {
   const history = useClusterHistory(cluster.id);
   const [tab, setTab] = useTab<Tab>(TABS, "build");
+  const asked = useSearchParams();
   useTitle(cluster.name);
   return (
     <>
@@ -82,6 +86,7 @@ function KnownCluster({ cluster }: { cluster: Cluster }) {
           {tab === "build" ? <BuildTab cluster={cluster} history={history} /> : null}
           {tab === "resources" ? <ResourcesTab cluster={cluster} /> : null}
           {tab === "access" ? <AccessTab cluster={cluster} /> : null}
+          {tab === "terminal" ? <TerminalTab cluster={cluster} pod={asked.get("pod")} container={asked.get("container")} onOpened={() => setTab("terminal")} /> : null}
           {tab === "events" ? <EventsTab cluster={cluster} history={history} /> : null}
           {tab === "settings" ? <SettingsTab cluster={cluster} /> : null}
         </Tabs>

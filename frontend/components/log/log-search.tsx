@@ -5,6 +5,8 @@ import { Button } from "@/components/ui/button";
 import { ChevronDownIcon, ChevronUpIcon, CrossIcon, SearchIcon } from "@/components/ui/icons";
 
 interface LogSearchProps {
+  /** What is searched. */
+  label?: string;
   query: string;
   count: number;
   current: number;
@@ -13,7 +15,7 @@ interface LogSearchProps {
   onClose: () => void;
 }
 
-export function LogSearch({ query, count, current, onQuery, onGo, onClose }: LogSearchProps) {
+export function LogSearch({ label = "Search the log", query, count, current, onQuery, onGo, onClose }: LogSearchProps) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => input.current?.focus(), []);
   return (
@@ -22,8 +24,8 @@ export function LogSearch({ query, count, current, onQuery, onGo, onClose }: Log
       <input
         ref={input}
         type="search"
-        aria-label="Search the log"
-        placeholder="Search the log"
+        aria-label={label}
+        placeholder={label}
         value={query}
         onChange={(event) => onQuery(event.target.value)}
         onKeyDown={(event) => {

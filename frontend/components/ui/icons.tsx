@@ -52,6 +52,7 @@ export const SearchIcon = icon(
 export const ChevronDownIcon = icon(<path d="m4 6 4 4 4-4" />);
 export const ChevronUpIcon = icon(<path d="m4 10 4-4 4 4" />);
 export const ArrowDownIcon = icon(<path d="M8 3v10m0 0 4-4m-4 4-4-4" />);
+export const PlusIcon = icon(<path d="M8 3.500v9M3.500 8h9" />, 1.75);
 export const DashIcon = icon(<path d="M4 8h8" />, 1.75);
 
 export function SpinnerIcon({ className }: IconProps) {

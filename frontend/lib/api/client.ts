@@ -79,6 +79,15 @@ export const api = {
   cancelCluster: (id: string) => unwrap<Cluster>(http.POST("/api/v1/clusters/{id_or_name}/cancel", at(id))),
   /** Builds a failed cluster anew, under the same id. */
   retryCluster: (id: string) => unwrap<Cluster>(http.POST("/api/v1/clusters/{id_or_name}/retry", at(id))),
+  terminals: (id: string) => unwrap(http.GET("/api/v1/clusters/{id_or_name}/terminals", at(id))),
+  /** Ends a terminal; one that is gone already is no error. */
+  closeTerminal: async (id: string, terminal: string): Promise<void> => {
+    try {
+      await unwrap(http.DELETE("/api/v1/clusters/{id_or_name}/terminals/{terminal_id}", { params: { path: { id_or_name: id, terminal_id: terminal } } }));
+    } catch (error) {
+      if (asProblem(error).status !== 404) throw error;
+    }
+  },
   tokens: () => unwrap(http.GET("/api/v1/tokens")),
   createToken: (body: Schemas["CreateToken"]) => unwrap<CreatedToken>(http.POST("/api/v1/tokens", { body })),
   revokeToken: (id: string) => unwrap(http.DELETE("/api/v1/tokens/{token_id}", { params: { path: { token_id: id } } })),

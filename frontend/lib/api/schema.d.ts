@@ -435,6 +435,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clusters/{id_or_name}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the caller's open terminals of a cluster, the oldest first. */
+        get: operations["terminals_list_all"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{id_or_name}/terminals/{terminal_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a terminal and what runs in it; one that has just ended is no error. */
+        delete: operations["terminals_close"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/drift": {
         parameters: {
             query?: never;
@@ -508,6 +542,22 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Ack
+         * @description The client has shown everything up to this offset.
+         *
+         *     From the first one on the server keeps within 512 KiB of what was acknowledged. A client that
+         *     never sends one is held to what its connection takes.
+         */
+        Ack: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "ack";
+            /** Offset */
+            offset: number;
+        };
+        /**
          * App
          * @description A published app. Its URL opens only for who has a link, or had one.
          */
@@ -554,6 +604,32 @@ export interface components {
         AppList: {
             /** Items */
             items: components["schemas"]["App"][];
+        };
+        /**
+         * Attached
+         * @description The first frame: which terminal this is, and where in its output the next byte stands.
+         *
+         *     `lost`: so many bytes before it were asked for, and are not kept any more.
+         */
+        Attached: {
+            /**
+             * Type
+             * @default attached
+             * @constant
+             */
+            type: "attached";
+            /**
+             * Session
+             * Format: uuid
+             */
+            session: string;
+            /** Offset */
+            offset: number;
+            /**
+             * Lost
+             * @default 0
+             */
+            lost: number;
         };
         /**
          * AttemptStarted
@@ -1306,6 +1382,27 @@ export interface components {
             seq: number;
             /** Text */
             text: string;
+        };
+        /**
+         * Exited
+         * @description The terminal has ended; every byte of its output was sent before. Close 1000 follows.
+         *
+         *     `code` is the shell's own, null when it was ended from outside.
+         */
+        Exited: {
+            /**
+             * Type
+             * @default exit
+             * @constant
+             */
+            type: "exit";
+            /** Code */
+            code: number | null;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "exited" | "closed" | "abandoned" | "signed_out" | "cluster_gone";
         };
         /**
          * Expected
@@ -2121,6 +2218,21 @@ export interface components {
             dry_run: boolean;
         };
         /**
+         * Resize
+         * @description The window has another size now. Of several clients of a terminal the last one counts.
+         */
+        Resize: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "resize";
+            /** Rows */
+            rows: number;
+            /** Cols */
+            cols: number;
+        };
+        /**
          * Resources
          * @description Everything that is looked at, as it was at one moment.
          */
@@ -2370,6 +2482,65 @@ export interface components {
         TemplateList: {
             /** Items */
             items: components["schemas"]["Template"][];
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * Terminal
+         * @description One that is open.
+         */
+        Terminal: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Title */
+            title: string;
+            /** Pod */
+            pod: string | null;
+            /** Container */
+            container: string | null;
+            /** Created At */
+            created_at: string;
+            /** Last Input At */
+            last_input_at: string | null;
+            /** Attached */
+            attached: number;
+        };
+        TerminalAsk: components["schemas"]["Resize"] | components["schemas"]["Ack"] | components["schemas"]["Ping"];
+        /**
+         * TerminalError
+         * @description Why there is no terminal, or not on this connection. A close with a code follows.
+         */
+        TerminalError: {
+            /**
+             * Type
+             * @default error
+             * @constant
+             */
+            type: "error";
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+            /**
+             * Fix
+             * @default null
+             */
+            fix: string | null;
+        };
+        TerminalFrame: components["schemas"]["Attached"] | components["schemas"]["Exited"] | components["schemas"]["TerminalError"] | components["schemas"]["Pong"];
+        /**
+         * TerminalList
+         * @description The caller's open terminals of one cluster, the oldest first.
+         */
+        TerminalList: {
+            /** Items */
+            items: components["schemas"]["Terminal"][];
             /**
              * Next Cursor
              * @default null
@@ -4662,6 +4833,133 @@ export interface operations {
                 };
             };
             /** @description `not_found`: Not found; `no_evidence`: There is no evidence */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    terminals_list_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Here it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TerminalList"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready`: The cluster is not ready; `terminal_elsewhere`: The cluster is on another host */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    terminals_close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+                /** @description A terminal's id. */
+                terminal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to tell */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed; `cross_origin`: Request from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found; `no_such_terminal`: No such terminal */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -4,6 +4,7 @@ import { check, openBrowser, openPage, settings, tell } from "./browser.mjs";
 import * as journey from "./journey.mjs";
 import { surviveBrokenConnections } from "./survive.mjs";
 import { inspect, isToBeLookedAt, problems } from "./look.mjs";
+import { tryTerminals } from "./terminal.mjs";
 import { doubtReady, warnOfTheEnd } from "./warnings.mjs";
 
 const browser = await openBrowser();
@@ -43,6 +44,8 @@ try {
     await page.getByRole("tab", { name: tab }).click();
     await inspect(page, tab.toLowerCase());
   }
+
+  if (server.driver === "simulated") await tryTerminals(browser, context, page.url());
 
   if (server.driver === "simulated") {
     await journey.create(page, "broken", "fail-late");

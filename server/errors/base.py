@@ -4,32 +4,10 @@ Each class is one stable `code` (documented in docs/reference/errors.md). `detai
 happened, `fix` the way out; neither ever holds a secret.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Collection, Sequence
+from typing import ClassVar
 
 from pyk8s.wire.service import FieldError
-
-_LIMITS = {
-    "extra_forbidden": "unknown field",
-    "missing": "is missing",
-    "less_than_equal": "at most {le}",
-    "less_than": "less than {lt}",
-    "greater_than_equal": "at least {ge}",
-    "greater_than": "more than {gt}",
-    "string_too_short": "at least {min_length} characters",
-    "string_too_long": "at most {max_length} characters",
-    "too_short": "at least {min_length} {unit}",
-    "too_long": "at most {max_length} {unit}",
-    "string_type": "has to be a text",
-    "int_type": "has to be a whole number",
-    "int_parsing": "has to be a whole number",
-    "int_from_float": "has to be a whole number",
-    "float_parsing": "has to be a number",
-    "bool_parsing": "has to be true or false",
-    "literal_error": "has to be {expected}",
-    "json_invalid": "no valid JSON: {error}",
-}
-"""What pydantic's kinds of error say to people."""
 
 
 class LabError(Exception):
@@ -176,38 +154,6 @@ class PhaseConflict(LabError):
         self.actual = actual
 
 
-class NotReady(LabError):
-    """The cluster cannot be reached yet, or any more."""
-
-    code = "not_ready"
-    status = 409
-    title = "The cluster is not ready"
-
-
-class Simulated(LabError):
-    """The cluster is simulated: there is nothing behind it that could answer."""
-
-    code = "simulated"
-    status = 409
-    title = "The cluster is simulated"
-
-
-class NoProxy(LabError):
-    """The operator has switched the Kubernetes API proxy off."""
-
-    code = "no_proxy"
-    status = 409
-    title = "There is no proxy here"
-
-
-class NoApps(LabError):
-    """The operator has switched publishing off."""
-
-    code = "no_apps"
-    status = 409
-    title = "Apps cannot be published here"
-
-
 class KeyReused(LabError):
     """The Idempotency-Key was used for another request."""
 
@@ -256,22 +202,6 @@ class Unavailable(LabError):
     title = "Not available at this moment"
 
 
-class LogUnavailable(LabError):
-    """A container has no such log, or not yet; or which container is not said."""
-
-    code = "log_unavailable"
-    status = 409
-    title = "There is no such log now"
-
-
-class ClusterAway(LabError):
-    """The API server of the caller's cluster does not answer, or not as it should."""
-
-    code = "cluster_away"
-    status = 503
-    title = "The cluster does not answer"
-
-
 class NoProvisioner(LabError):
     """No provisioner has announced itself, so nobody could build the cluster."""
 
@@ -299,14 +229,3 @@ class StartFailed(LabError):
 
     code = "start_failed"
     title = "The server cannot start"
-
-
-def in_words(item: Mapping[str, Any]) -> str:
-    """Say one of pydantic's errors in words that name what is wanted."""
-    told = _LIMITS.get(item["type"])
-    if told is not None:
-        context = item.get("ctx", {})
-        # A secret text is no "string" to pydantic, but a "value".
-        unit = "characters" if context.get("field_type") == "Value" else "of them"
-        return told.format_map({**context, "unit": unit})
-    return str(item["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,25 @@
+import type { components } from "@/lib/api/schema";
+
+export const TERMINAL_SUBPROTOCOL = "pyk8s.terminal.v1";
+
+type Schemas = components["schemas"];
+export type TerminalFrame = Schemas["TerminalFrame"];
+export type TerminalAsk = Schemas["TerminalAsk"];
+export type Terminal = Schemas["Terminal"];
+export type Attached = Schemas["Attached"];
+export type Exited = Schemas["Exited"];
+export type TerminalError = Schemas["TerminalError"];
+
+const KNOWN: ReadonlySet<string> = new Set<TerminalFrame["type"]>(["attached", "exit", "error", "pong"]);
+
+/** Reads a frame. Null for what a newer server may say and this page does not know. */
+export function parseTerminalFrame(text: string): TerminalFrame | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof value !== "object" || value === null || !("type" in value)) return null;
+  return typeof value.type === "string" && KNOWN.has(value.type) ? (value as TerminalFrame) : null;
+}

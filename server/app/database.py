@@ -1,0 +1,85 @@
+"""The database of a server: another's or its own, and up to date."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from server.config import Settings
+from server.errors import LabError, StartFailed
+from server.secrets import load_or_make_key
+from server.store import migrate
+from server.store.database import Database
+from server.store.embedded import EmbeddedPostgres
+
+
+def prepare_data_dir(path: Path) -> None:
+    """Make the data directory, closed to others.
+
+    Raises:
+        StartFailed: it cannot be made or written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StartFailed(
+            f"the data directory {path} cannot be written: {error.strerror}",
+            fix="choose another one with PYK8S_DATA_DIR",
+        ) from error
+
+
+def key_of(settings: Settings) -> bytes:
+    """Give the key for what is stored encrypted."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    return load_or_make_key(settings.data_dir / "secret.key")
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[Database]:
+    """Connect to PostgreSQL, starting our own when no other is named, and migrate it."""
+    embedded = None
+    if settings.database_url is None:
+        embedded = EmbeddedPostgres(settings.data_dir)
+        url = await embedded.start()
+    else:
+        url = settings.database_url.get_secret_value()
+    database = Database(url, pool_size=settings.database_pool_size)
+    try:
+        await bring_up_to_date(database, apply=settings.migrate == "auto")
+        yield database
+    finally:
+        with anyio.CancelScope(shield=True):
+            await database.close()
+            if embedded is not None:
+                await embedded.stop()
+
+
+async def bring_up_to_date(database: Database, *, apply: bool) -> None:
+    """Apply pending migrations, or refuse to start when that is not wanted.
+
+    Raises:
+        StartFailed: PostgreSQL does not answer, or the schema is not what this server needs.
+    """
+    try:
+        await database.ping()
+        if apply:
+            await migrate.upgrade(database.url)
+        behind = await migrate.pending(database.url)
+    except StartFailed:
+        raise
+    except (LabError, OSError) as error:
+        told = error.detail if isinstance(error, LabError) else f"PostgreSQL: {error}"
+        why = f": {error.__cause__}" if isinstance(error.__cause__, OSError) else ""
+        raise StartFailed(
+            told + why,
+            fix="start it, or correct PYK8S_DATABASE_URL; without that variable the server "
+            "brings a PostgreSQL of its own",
+        ) from error
+    if behind is not None:
+        raise StartFailed(behind, fix="run `alembic upgrade head`, or set PYK8S_MIGRATE=auto")

@@ -1,0 +1,1 @@
+"""Shells in clusters that outlive their connections; they live in the memory of one process."""
