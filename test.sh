@@ -22,6 +22,7 @@ while [ $# -gt 0 ]; do
     --long) pace=long ;;
     --only)
       [ $# -gt 1 ] || die "--only takes the name of a check" "./test.sh --list"
+      case " ${checks[*]} " in *" $2 "*) ;; *) die "there is no check $2" "./test.sh --list" ;; esac
       only="$only$2 "
       shift ;;
     --list) printf '%s\n' "${checks[@]}"; exit ;;

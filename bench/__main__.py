@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bench import machine, report
 from bench.measure import Figure, Scale, Setting
-from bench.rows import HERE, ROWS
+from bench.rows import HERE, SUITES, Row
 from bench.site import FLAME_HZ, open_site
 from server.config import REPOSITORY
 
@@ -29,12 +29,13 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="bench/run",
         description="Measures what docs/reference/design.md promises in numbers, each against "
-        "its baseline in the same run. Rows of full size go into bench/results/stream.json and "
+        "its baseline in the same run. Rows of full size go into bench/results/SUITE.json and "
         "docs/images/bench-*.svg, others to .pyk8s/bench.",
     )
-    made.add_argument("suite", choices=["stream"], help="what is measured")
-    made.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW",
-                      help=f"only this row, or these: {', '.join(ROWS)}")  # fmt: skip
+    made.add_argument("suite", choices=list(SUITES), help="what is measured")
+    every = [row for rows in SUITES.values() for row in rows]
+    made.add_argument("--only", action="append", choices=every, metavar="ROW",
+                      help=f"only this row, or these: {', '.join(every)}")  # fmt: skip
     sizes = made.add_mutually_exclusive_group()
     sizes.add_argument("--quick", dest="scale", action="store_const", const=Scale.QUICK,
                        default=Scale.FULL, help="small sizes: about a minute")  # fmt: skip
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--repeat", type=positive, metavar="N",
                       help="measure ours and the baseline so many times, in turn")  # fmt: skip
     made.add_argument("--output", type=Path, metavar="DIR", help="where JSON and plots go")
-    made.add_argument("--profile", choices=list(ROWS), metavar="ROW",
+    made.add_argument("--profile", choices=every, metavar="ROW",
                       help="measure this row while py-spy watches: a flame graph")  # fmt: skip
     return made
 
@@ -61,6 +62,7 @@ Keep = Callable[[str, list[Figure], dict[str, Any], dict[str, Any]], None]
 
 
 async def measure(
+    rows: Mapping[str, Row],
     names: Sequence[str],
     scale: Scale,
     repeat: int,
@@ -80,7 +82,7 @@ async def measure(
             moment = machine.moment() | {"scale": scale.value, "repeat": repeat}
             console.print(f"[dim]measuring {name}, load {moment['load_before']} ...[/]")
             try:
-                keep(name, await ROWS[name](Setting(site, scale, repeat)), facts, moment)
+                keep(name, await rows[name](Setting(site, scale, repeat)), facts, moment)
             except Exception:
                 console.print_exception()
                 broken.append(name)
@@ -95,7 +97,8 @@ def main(argv: Sequence[str]) -> int:
         console.print("bench/run reads /proc: it works on Linux only")
         return 1
     machine.raise_open_files()
-    names, flame = [row for row in ROWS if row in (given.only or ROWS)], None
+    rows = SUITES[given.suite]
+    names, flame = [row for row in rows if row in (given.only or rows)], None
     if given.profile:
         names, flame = [given.profile], IMAGES / f"bench-{given.profile}-flame.svg"
         if given.profile in HERE:
@@ -111,20 +114,22 @@ def main(argv: Sequence[str]) -> int:
         measured.extend(figures)
         if flame is None:  # under a profiler it is slower
             told = report.write_json(
-                results / "stream.json", row, figures, machine=facts, moment=moment
+                results / f"{given.suite}.json", row, figures, machine=facts, moment=moment
             )
             report.write_plots(images, told)
 
     try:
         broken = anyio.run(
-            lambda: measure(names, given.scale, repeat, flame=flame, keep=keep, console=console),
+            lambda: measure(
+                rows, names, given.scale, repeat, flame=flame, keep=keep, console=console
+            ),
             backend_options={"use_uvloop": True},
         )
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("stopped; nothing is left behind")
         return 130
     report.show(Console(), measured)
-    console.print(f"written: {flame or f'{results}/stream.json, {images}/bench-*.svg'}")
+    console.print(f"written: {flame or f'{results}/{given.suite}.json, {images}/bench-*.svg'}")
     if broken:
         console.print(f"[red]broken:[/] {', '.join(broken)}")
         return 1

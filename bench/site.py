@@ -107,6 +107,8 @@ class Site:
             "PYK8S_DATABASE_URL": database.url,
             "PYK8S_DRIVER": "simulated",
             "PYK8S_SIMULATED_SPEED": "50",
+            "PYK8S_PROXY_PORT": "0",
+            "PYK8S_APPS_PORT": "0",
             "PYK8S_LOG_FORMAT": "json",
             "PYK8S_STREAMS_PER_USER": "100000",
             "PYK8S_MAX_CLUSTERS_PER_USER": "100",
@@ -218,7 +220,8 @@ async def add_accounts(database: Database, count: int) -> list[Account]:
             await accounts.add_token(
                 session, token_id=uuids.uuid7(), user_id=user.id, name="bench",
                 secret_hash=hash_secret(token),
-                scopes=[Scope.CLUSTERS_READ, Scope.CLUSTERS_WRITE], lifetime=None,
+                scopes=[Scope.CLUSTERS_READ, Scope.CLUSTERS_WRITE, Scope.ACCESS],
+                lifetime=None,
             )  # fmt: skip
             made.append(Account(user, token))
     return made

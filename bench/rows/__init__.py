@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from bench.measure import Figure, Setting
-from bench.rows import fanout, idle, idle_cpu, ingest, latency, replay
+from bench.rows import fanout, idle, idle_cpu, ingest, latency, proxy, replay
 
 Row = Callable[[Setting], Awaitable[list[Figure]]]
 
@@ -16,6 +16,12 @@ ROWS: Final[Mapping[str, Row]] = {
     "idle": idle.measure,
     "idle-cpu": idle_cpu.measure,
 }
+
+SUITES: Final[Mapping[str, Mapping[str, Row]]] = {
+    "stream": ROWS,
+    "proxy": {"proxy": proxy.measure},
+}
+"""What `bench/run SUITE` measures; `proxy` needs Docker and kind."""
 
 HERE: Final = frozenset({"ingest"})
 """Rows whose work is done in this process, not in a server's."""

@@ -96,6 +96,14 @@ async def _write(database: Database, written: Written, task: Task, number: int) 
 
 async def _find(database: Database, cluster_id: UUID, text: str) -> int | None:
     """Give the number of the event with a text, once whoever writes to the cluster is done."""
+    while True:
+        try:
+            return await _look(database, cluster_id, text)
+        except Unavailable:  # others had their turns for as long as a lock is waited for
+            continue
+
+
+async def _look(database: Database, cluster_id: UUID, text: str) -> int | None:
     async with database.transaction() as session:
         await session.execute(
             select(ClusterRow.id).where(ClusterRow.id == cluster_id).with_for_update()
