@@ -128,7 +128,7 @@ def main(argv: Sequence[str]) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("stopped; nothing is left behind")
         return 130
-    report.show(Console(), measured)
+    report.show(Console(), measured, given.suite)
     console.print(f"written: {flame or f'{results}/{given.suite}.json, {images}/bench-*.svg'}")
     if broken:
         console.print(f"[red]broken:[/] {', '.join(broken)}")

@@ -21,9 +21,9 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004
 
 
-def show(console: Console, figures: Sequence[Figure]) -> None:
+def show(console: Console, figures: Sequence[Figure], suite: str) -> None:
     """Print the table."""
-    table = Table(title="bench/run stream")
+    table = Table(title=f"bench/run {suite}")
     for head in ("row", "what", "ours", "baseline", "ratio", "target", ""):
         table.add_column(head, justify="left" if head in {"row", "what", ""} else "right")
     for figure in figures:

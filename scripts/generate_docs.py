@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
@@ -230,9 +231,9 @@ def lifecycle() -> str:
     return "\n".join([*lines, "```"])
 
 
-def stream_benchmark() -> str:
-    """Show what `bench/run stream` has measured last."""
-    path = REPOSITORY / "bench" / "results" / "stream.json"
+def benchmark(suite: str) -> str:
+    """Show what `bench/run SUITE` has measured last."""
+    path = REPOSITORY / "bench" / "results" / f"{suite}.json"
     told = json.loads(path.read_text())
     rows = [
         [f"`{figure['row']}`",
@@ -286,7 +287,8 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "terminal close codes": ("terminal.md", close_codes(TERMINAL_CLOSINGS)),
     "limits": ("protocol.md", limits),
     "lifecycle": ("lifecycle.md", lifecycle),
-    "stream benchmark": ("benchmarks.md", stream_benchmark),
+    "stream benchmark": ("benchmarks.md", partial(benchmark, "stream")),
+    "proxy benchmark": ("benchmarks.md", partial(benchmark, "proxy")),
 }
 
 
