@@ -4,7 +4,6 @@ Towards the cluster only what is on a list passes, so that no spelling of a name
 might understand as an identity or a route can. Who asks is added here, and nowhere else.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -50,6 +49,9 @@ READ_HERE: Final = frozenset(
     {b"authorization", b"content-length", b"host", b"transfer-encoding", b"upgrade"}
 )
 
+WITH_UPGRADE: Final = PASSED | PASSED_WITH_UPGRADE
+SINGLE: Final = (WITH_UPGRADE | READ_HERE) - LISTS
+
 NOT_GIVEN_BACK: Final = frozenset(
     {
         b"alt-svc",
@@ -88,10 +90,11 @@ def check_duplicates(headers: Headers) -> None:
     Raises:
         Refusal: a header that has one value comes twice.
     """
-    known = (PASSED | PASSED_WITH_UPGRADE | READ_HERE) - LISTS
-    for name, count in Counter(name for name, _ in headers).items():
-        if count > 1 and name in known:
-            raise Refusal(400, "BadRequest", f"the header {name.decode()} comes {count} times")
+    seen = set()
+    for name, _ in headers:
+        if name in seen and name in SINGLE:
+            raise Refusal(400, "BadRequest", f"the header {name.decode()} comes more than once")
+        seen.add(name)
 
 
 def secret_of(headers: Headers) -> str | None:
@@ -106,10 +109,10 @@ def secret_of(headers: Headers) -> str | None:
 
 def towards_cluster(headers: Headers, username: str, *, upgrade: bool = False) -> Headers:
     """Give what the cluster gets: the list's headers, and who asks."""
-    passed = (PASSED | PASSED_WITH_UPGRADE) if upgrade else PASSED
-    passed -= named_in_connection(headers)
+    passed = WITH_UPGRADE if upgrade else PASSED
+    dropped = named_in_connection(headers)
     return [
-        *((name, value) for name, value in headers if name in passed),
+        *((name, value) for name, value in headers if name in passed and name not in dropped),
         (b"impersonate-user", username.encode()),
         (b"impersonate-group", PEOPLE.encode()),
     ]
