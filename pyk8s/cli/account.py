@@ -49,9 +49,23 @@ def register(app: typer.Typer) -> None:
             session.say(f"Signed in to {lab.url} as {name}.")
 
     @command(app, "logout")
-    async def _(session: Session) -> None:
+    async def _(
+        session: Session,
+        everywhere: Annotated[
+            bool,
+            typer.Option(
+                "--everywhere",
+                help="End every session, token and kubeconfig of yours, on all machines.",
+            ),
+        ] = False,
+    ) -> None:
         """Sign out: revoke this machine's token and forget it."""
         async with session.lab() as lab:
+            if everywhere:
+                await lab.logout_everywhere()
+                session.say(f"Signed out of {lab.url} everywhere.")
+                session.say("  Every session, token and kubeconfig of yours has ended.")
+                return
             name = await lab.logout()
             if name is None:
                 session.say(f"Nobody was signed in to {lab.url}.")

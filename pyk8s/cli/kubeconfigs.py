@@ -1,19 +1,52 @@
-"""kubeconfig get, merge, remove."""
+"""kubeconfig get, merge, remove; the rest of the group is in `credentials`."""
 
 import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyk8s.cli import exits
+from pyk8s.cli import credentials, exits
 from pyk8s.cli.command import command
 from pyk8s.cli.names import Name, find
+from pyk8s.cli.options import duration
 from pyk8s.cli.session import Session
+from pyk8s.wire.access import Endpoint
+
+if TYPE_CHECKING:
+    from pyk8s.client.cluster import Cluster
+    from pyk8s.client.kubeconfig_text import Entries
+    from pyk8s.client.lab import Lab
 
 File = Annotated[
     Path | None,
     typer.Option("--file", help="The kubeconfig. Over KUBECONFIG, over ~/.kube/config."),
+]
+Way = Annotated[
+    Endpoint | None,
+    typer.Option(
+        "--endpoint",
+        help="proxy: from anywhere, ends at once when revoked. direct: a certificate, on the "
+        "server's own machine only. Left out: proxy, if the server has one.",
+        show_default=False,
+    ),
+]
+Expires = Annotated[
+    int | None,
+    typer.Option(
+        "--expires",
+        parser=duration,
+        metavar="TIME",
+        help="Like 8h, 10m at least. It never outlives the cluster. Left out: 24h, or 1h for "
+        "each token of --exec.",
+    ),
+]
+Exec = Annotated[
+    bool,
+    typer.Option(
+        "--exec", help="Without a secret in the file: kubectl asks pyk8s for a token each time."
+    ),
 ]
 
 
@@ -25,15 +58,33 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="kubeconfig")
 
     @command(group, "get")
-    async def _(session: Session, name: Name) -> None:
-        """Print a kubeconfig for a cluster. It is a secret."""
+    async def _(
+        session: Session,
+        name: Name,
+        endpoint: Way = None,
+        expires: Expires = None,
+        by_exec: Exec = False,
+    ) -> None:
+        """Print a kubeconfig for a cluster. Without --exec it is a secret."""
+        from pyk8s.client import kubeconfig_text
+
+        _check(endpoint, by_exec)
         async with session.lab() as lab:
-            session.data(await (await find(lab, name)).kubeconfig())
+            cluster = await find(lab, name)
+            if by_exec:
+                entries = await _exec_entries(lab, cluster, expires)
+                session.data(kubeconfig_text.put("", entries, switch=True))
+            else:
+                session.data(await cluster.kubeconfig(endpoint, expires_in_seconds=expires))
 
     @command(group, "merge")
     async def _(
         session: Session,
         name: Name,
+        *,
+        endpoint: Way = None,
+        expires: Expires = None,
+        by_exec: Exec = False,
         switch: Annotated[
             bool, typer.Option("--switch", help="Make it the current context.")
         ] = False,
@@ -42,15 +93,18 @@ def register(app: typer.Typer) -> None:
         """Put a cluster into your kubeconfig, as context pyk8s-NAME. All else in it stays."""
         from pyk8s.client import kubeconfig
 
+        _check(endpoint, by_exec)
+        path = kubeconfig.target([file] if file else _files())
         async with session.lab() as lab:
             cluster = await find(lab, name)
-            text = await cluster.kubeconfig()
-        context = f"pyk8s-{cluster.name}"
-        entries = kubeconfig.read_entries(text, context=context, cluster_id=str(cluster.id))
-        merged = kubeconfig.merge(
-            kubeconfig.target([file] if file else _files()), entries, switch=switch
-        )
-        if merged.is_exposed:
+            context = f"pyk8s-{cluster.name}"
+            if by_exec:
+                entries = await _exec_entries(lab, cluster, expires)
+            else:
+                text = await cluster.kubeconfig(endpoint, expires_in_seconds=expires)
+                entries = kubeconfig.read_entries(text, context=context, cluster_id=str(cluster.id))
+        merged = kubeconfig.merge(path, entries, switch=switch)
+        if merged.is_exposed and not by_exec:
             session.say(
                 f"Other users can read {merged.path}: chmod 600 {merged.path}", style="yellow"
             )
@@ -59,6 +113,8 @@ def register(app: typer.Typer) -> None:
             return
         current = ", now the current one" if switch else ""
         session.say(f"Context {context} is in {merged.path}{current}.")
+        if by_exec:
+            session.say("  It holds no secret: kubectl runs pyk8s, which has to stay signed in.")
         session.say(f"  kubectl --context {context} get nodes")
 
     @command(group, "remove")
@@ -67,10 +123,11 @@ def register(app: typer.Typer) -> None:
         name: Annotated[str, typer.Argument(metavar="NAME", help="The cluster's name.")],
         file: File = None,
     ) -> None:
-        """Take a cluster out of your kubeconfig. The cluster itself stays."""
+        """Take a cluster out of your kubeconfig. The cluster and its credentials stay."""
         from pyk8s.client import kubeconfig
 
-        context = f"pyk8s-{name.removeprefix('pyk8s-')}"
+        short = name.removeprefix("pyk8s-")
+        context = f"pyk8s-{short}"
         paths = [file] if file else _files()
         touched = [path for path in paths if kubeconfig.remove(path, context)]
         if not touched:
@@ -78,6 +135,43 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(exits.NOT_FOUND)
         for path in touched:
             session.say(f"Context {context} is taken out of {path}.")
+        session.say(
+            f"  A copy of it still works: pyk8s kubeconfig list {short} shows what does, and "
+            f"pyk8s kubeconfig revoke {short} ID ends it.",
+            style="dim",
+        )
+
+    credentials.register(group)
+
+
+def _check(endpoint: Endpoint | None, by_exec: bool) -> None:
+    if by_exec and endpoint is Endpoint.DIRECT:
+        raise typer.BadParameter("--exec is for the proxy; direct takes a certificate.")
+
+
+async def _exec_entries(lab: "Lab", cluster: "Cluster", expires: int | None) -> "Entries":
+    from pyk8s.client import kubeconfig
+    from pyk8s.client.kept_tokens import EXEC_SECONDS, this_program
+
+    created = await cluster.issue_credential(
+        this_program(), expires_in_seconds=expires or EXEC_SECONDS
+    )
+    lab.kept_tokens.keep(str(cluster.id), created)
+    more = [] if expires is None else ["--expires", f"{expires}s"]
+    return kubeconfig.exec_entries(
+        created,
+        [*_this_program(), "--url", lab.url, "kubeconfig", "token", str(cluster.id), *more],
+        context=f"pyk8s-{cluster.name}",
+        cluster_id=str(cluster.id),
+    )
+
+
+def _this_program() -> list[str]:
+    """Say how to run this very program from anywhere: kubectl's PATH may be another one."""
+    started = Path(sys.argv[0])
+    if started.stem == "pyk8s" and started.is_file():
+        return [str(started.absolute())]
+    return [sys.executable, "-m", "pyk8s"]
 
 
 def _files() -> list[Path]:

@@ -35,6 +35,8 @@ A flag counts over the environment, the environment over the file of logins.
 The file of logins is `pyk8s/config.toml` in `$XDG_CONFIG_HOME` (`~/.config`; on macOS
 `~/Library/Application Support`), readable by its owner only. It holds one token for each
 server, and a token is never sent to another server than its own. A password is never kept.
+What `kubeconfig token` gives to kubectl is kept in `pyk8s/credentials` in `$XDG_STATE_HOME`
+(`~/.local/state`), readable by its owner only; `logout` ends it.
 
 ## Exit codes
 

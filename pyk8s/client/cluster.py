@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID
 
 from pyk8s.client.backoff import Backoff
+from pyk8s.client.credentials import Credentials
 from pyk8s.client.errors import ClusterFailed, ClusterGone, WaitTimeout
 from pyk8s.client.frames import Followed, Reader, read_event
 from pyk8s.client.http import Http, understand
 from pyk8s.client.stream import Listener, follow
 from pyk8s.client.terminal import Terminal
+from pyk8s.wire.access import CreatedCredential, Credential, Endpoint
 from pyk8s.wire.cluster import Cluster as Snapshot
 from pyk8s.wire.cluster import Phase
 from pyk8s.wire.events import ClusterEvent
@@ -143,14 +145,29 @@ class Cluster:
         """Wait until the cluster is ready. Raises as `wait`."""
         return await self.wait(Phase.READY, timeout_seconds=timeout_seconds)
 
-    async def kubeconfig(self) -> str:
-        """Give a kubeconfig for the cluster, as YAML.
+    async def kubeconfig(
+        self, endpoint: Endpoint | str | None = None, *, expires_in_seconds: int | None = None
+    ) -> str:
+        """Give a kubeconfig with a credential of its own, as YAML. Raises as `Credentials.issue`.
 
-        Raises:
-            Conflict: the cluster is not ready.
-            NotFound: it is gone.
+        "proxy" works from anywhere, "direct" on the cluster's own host; left out, the proxy if
+        the server has one. It ends with the cluster, or after `expires_in_seconds` (600 or more).
         """
-        return (await self._http.send("GET", f"{path_of(self.id)}/kubeconfig")).text
+        return await self._access.kubeconfig(endpoint, expires_in_seconds=expires_in_seconds)
+
+    async def credentials(self) -> Sequence[Credential]:
+        """Give the caller's credentials that open the cluster now. Raises as `Credentials.list`."""
+        return await self._access.list()
+
+    async def issue_credential(
+        self, name: str = "program", *, expires_in_seconds: int | None = None
+    ) -> CreatedCredential:
+        """Make a credential for the proxy, without a file. Raises as `Credentials.issue`."""
+        return await self._access.issue(name, expires_in_seconds=expires_in_seconds)
+
+    async def revoke_credential(self, credential_id: UUID | str) -> None:
+        """End a credential, and what is open under it. Raises as `Credentials.revoke`."""
+        await self._access.revoke(credential_id)
 
     async def log(self) -> str:
         """Give the log as it is now, as plain text. `events` follows it."""
@@ -263,6 +280,10 @@ class Cluster:
         self.document = await self._http.document("POST", f"{path_of(self.id)}/{what}", body=body)
         self.snapshot = understand(Snapshot, self.document)
         return self
+
+    @property
+    def _access(self) -> Credentials:
+        return Credentials(self._http, path_of(self.id))
 
     def _is_in(self, wanted: list[Phase]) -> bool:
         if self.phase in wanted:

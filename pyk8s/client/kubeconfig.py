@@ -4,10 +4,11 @@ The file is locked as kubectl and kind lock it (`config.lock` beside it),
 changed where the entries stand, checked, and replaced in one step.
 """
 
+import base64
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from pyk8s.client import kubeconfig_text
 from pyk8s.client.errors import KubeconfigProblem
 from pyk8s.client.kubeconfig_text import Entries
+from pyk8s.wire.access import CreatedCredential
 
 PRIVATE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -26,6 +28,7 @@ SAFE_KEYS = {
         {"client-certificate-data", "client-key-data", "token", "username", "password"}
     ),
 }
+EXEC_VERSION = "client.authentication.k8s.io/v1"
 LOCK_SECONDS = 10.0
 LOCK_PAUSE_SECONDS = 0.02
 
@@ -193,3 +196,28 @@ def read_entries(text: str, *, context: str, cluster_id: str | None = None) -> E
             )
         found[section] = value
     return Entries(context, found["clusters"], found["users"], cluster_id)
+
+
+def exec_entries(
+    created: CreatedCredential, program: Sequence[str], *, context: str, cluster_id: str
+) -> Entries:
+    """Write entries without a secret: kubectl runs `program`, which gives it a token.
+
+    The server's answer fills in the address only; what is run here is said here.
+    """
+    cluster = {"server": created.server}
+    if created.certificate_authority is not None:
+        authority = base64.b64encode(created.certificate_authority.encode()).decode()
+        cluster["certificate-authority-data"] = authority
+    if created.tls_server_name is not None:
+        cluster["tls-server-name"] = created.tls_server_name
+    user = {
+        "exec": {
+            "apiVersion": EXEC_VERSION,
+            "command": program[0],
+            "args": [*program[1:]],
+            "interactiveMode": "Never",
+            "provideClusterInfo": False,
+        }
+    }
+    return Entries(context, cluster, user, cluster_id)

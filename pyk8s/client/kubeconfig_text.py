@@ -266,6 +266,9 @@ def _lines(value: Any) -> Iterator[str]:
             yield f"- {first}"
             yield from (f"  {line}" for line in rest)
         return
+    if not isinstance(value, Mapping):
+        yield _scalar(value)
+        return
     for key, part in value.items():
         if isinstance(part, list) and part:
             yield f"{key}:"

@@ -1,19 +1,25 @@
 """The door: `async with Lab() as lab: cluster = await lab.clusters.create("demo")`."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 import httpx
 
 from pyk8s.client import accounts, config
 from pyk8s.client.backoff import Backoff
+from pyk8s.client.cluster import path_of
 from pyk8s.client.clusters import Clusters
+from pyk8s.client.credentials import Credentials
+from pyk8s.client.errors import ApiProblem, Unreachable
 from pyk8s.client.health import Vitals, ask
 from pyk8s.client.http import Http, understand
+from pyk8s.client.kept_tokens import KeptTokens, state_folder
 from pyk8s.wire.accounts import Me
 from pyk8s.wire.service import Capacity, ServerInfo, Template, TemplateList
 
@@ -81,6 +87,15 @@ class Lab:
         """Whether there is a token for this server; not whether it still works."""
         return self._http.endpoint.token is not None
 
+    @property
+    def kept_tokens(self) -> KeptTokens:
+        """What the exec mode keeps on this machine for the present login."""
+        return KeptTokens(state_folder(), self._http.endpoint)
+
+    def credentials(self, cluster_id: UUID | str) -> Credentials:
+        """Give the ways into a cluster by its id, without asking for the cluster first."""
+        return Credentials(self._http, path_of(cluster_id))
+
     async def get(self, path: str, **params: Any) -> dict[str, Any]:
         """Give the API's own JSON for a path under /api/v1. Raises as any call."""
         return await self._http.document("GET", path, params=params or None)
@@ -140,16 +155,33 @@ class Lab:
     async def logout(self) -> str | None:
         """Forget the login for this server and revoke its token; give whose it was, if any.
 
+        Tokens that the exec mode has kept for this server are revoked and forgotten too.
+
         Raises:
             Unreachable: the login is forgotten, but its token still works.
         """
         remembered = config.load(self._config_path)
         login = remembered.logins.get(self.url)
+        for kept in self.kept_tokens.forget_all():
+            with contextlib.suppress(ApiProblem, Unreachable):  # then it ends by its time
+                await self.credentials(kept.cluster_id).revoke(kept.credential_id)
         if login is None:
             return None
         config.save(self._config_path, remembered.without_login(self.url))
         await accounts.sign_out(self._http, login)
         return login.username
+
+    async def logout_everywhere(self) -> None:
+        """End every session, token and credential of the caller, and forget the login.
+
+        Raises:
+            Unauthenticated: nobody is signed in.
+            Unreachable: all may still work; the login is kept, so that it can be tried again.
+        """
+        await self._http.document("POST", "/auth/logout", params={"everywhere": "true"})
+        self.kept_tokens.forget_all()
+        remembered = config.load(self._config_path)
+        config.save(self._config_path, remembered.without_login(self.url))
 
     async def _keep(self, login: config.Login) -> str:
         remembered = config.load(self._config_path)

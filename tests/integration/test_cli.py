@@ -9,12 +9,15 @@ import signal
 import socket
 import stat
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pyk8s.client.kubeconfig_text import read
+from server.config import Settings
 from tests.integration.conftest import LabServer, free_port
 
 REPOSITORY = Path(__file__).parents[2]
@@ -72,6 +75,12 @@ class Shell:
 
 
 @pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings of a server that has a proxy."""
+    return settings.model_copy(update={"proxy_port": free_port()})
+
+
+@pytest.fixture
 async def shell(lab_server: LabServer, tmp_path: Path) -> Shell:
     """A shell in which ada has signed up."""
     home = tmp_path / "home"
@@ -115,9 +124,25 @@ async def test_the_whole_job(shell: Shell) -> None:
         "pyk8s-demo"
     ]
 
+    await shell.ok("kubeconfig", "merge", "demo", "--exec")
+    await _use_exec(shell, read(kubeconfig.read_text())["users"][0]["user"]["exec"])
+
     assert await shell.ok("delete", "demo", "--wait") == "demo is deleted\n"
     assert read(kubeconfig.read_text())["contexts"] == []
     assert await shell.ok("list", "-q") == ""
+
+
+async def _use_exec(shell: Shell, called: Mapping[str, Any]) -> None:
+    own = [argument for argument in called["args"] if argument not in {"-m", "pyk8s"}]
+    first = json.loads(await shell.ok(*own))["status"]["token"]
+    listed = json.loads(await shell.ok("kubeconfig", "list", "demo", "-o", "json"))["items"]
+    assert [each["endpoint"] for each in listed] == ["proxy", "proxy"], "two merges"
+    await shell.ok("kubeconfig", "revoke", "demo", "--all")
+    assert json.loads(await shell.ok(*own))["status"]["token"] != first
+    await shell.ok("logout", "--everywhere")
+    done = await shell.run(*own)
+    assert (done.code, done.out) == (4, "")
+    await shell.ok("login", "ada", "--password-stdin", stdin=f"{PASSWORD}\n")
 
 
 async def test_sign_in_and_out(shell: Shell) -> None:
