@@ -148,15 +148,14 @@ class Cluster:
     async def kubeconfig(
         self, endpoint: Endpoint | str | None = None, *, expires_in_seconds: int | None = None
     ) -> str:
-        """Give a kubeconfig with a credential of its own, as YAML. Raises as `Credentials.issue`.
+        """Give a kubeconfig, as YAML, for "proxy" (from anywhere) or "direct" (on its own host).
 
-        "proxy" works from anywhere, "direct" on the cluster's own host; left out, the proxy if
-        the server has one. It ends with the cluster, or after `expires_in_seconds` (600 or more).
+        It ends with the cluster, or after `expires_in_seconds`. Raises as `Credentials.issue`.
         """
         return await self._access.kubeconfig(endpoint, expires_in_seconds=expires_in_seconds)
 
     async def credentials(self) -> Sequence[Credential]:
-        """Give the caller's credentials that open the cluster now. Raises as `Credentials.list`."""
+        """Give the caller's living credentials for it. Raises as `Credentials.list`."""
         return await self._access.list()
 
     async def issue_credential(

@@ -10,6 +10,7 @@ import { useTitle } from "@/hooks/use-title";
 import { queries } from "@/lib/api/queries";
 import { coarse, when } from "@/lib/text/time";
 import { plural } from "@/lib/text/words";
+import { SignOutEverywhere } from "./sign-out-everywhere";
 import { TokenForm } from "./token-form";
 import { TokenList } from "./token-list";
 
@@ -39,6 +40,9 @@ export function AccountView() {
         <Section title="Tokens" note="For the command line and for scripts. A token is shown once and kept only as a hash.">
           <TokenForm scopes={me.scopes} />
           <TokenList />
+        </Section>
+        <Section title="Sign out everywhere" note="When a machine is lost, or a token or kubeconfig has come into wrong hands.">
+          <SignOutEverywhere />
         </Section>
       </div>
     </>

@@ -1,15 +1,16 @@
 "use client";
 
 import { LabLink } from "@/components/shell/lab-link";
-import { ButtonLink } from "@/components/ui/button";
 import { CommandLine } from "@/components/ui/command-line";
-import { DownloadIcon } from "@/components/ui/icons";
 import { Notice } from "@/components/ui/notice";
 import { fileUrl, type Cluster } from "@/lib/api/client";
+import type { HistoryView } from "@/lib/stream/cluster-history";
 import { contextOf } from "@/lib/text/words";
+import { AccessDownload } from "./access-download";
+import { CredentialList } from "./credential-list";
 import { Section } from "./section";
 
-export function AccessTab({ cluster }: { cluster: Cluster }) {
+export function AccessTab({ cluster, history }: { cluster: Cluster; history: HistoryView }) {
   if (cluster.phase !== "ready") return <NotReady cluster={cluster} />;
   const origin = window.location.origin;
   return (
@@ -19,18 +20,22 @@ export function AccessTab({ cluster }: { cluster: Cluster }) {
           The kubeconfig has the right form, but nothing answers at its address.
         </Notice>
       ) : null}
-      <Section title="kubeconfig" note={`The context, the cluster and the user in it are called ${contextOf(cluster.name)}. It ends with the cluster.`}>
-        <ButtonLink look="primary" href={fileUrl.kubeconfig(cluster.id)} download>
-          <DownloadIcon />
-          Download kubeconfig
-        </ButtonLink>
+      <Section
+        title="kubeconfig"
+        note={`The context, the cluster and the user in it are called ${contextOf(cluster.name)}. Each download is a credential of its own: a secret that lets in whoever has the file.`}
+      >
+        <AccessDownload cluster={cluster} />
+        <CommandLine command={`kubectl --kubeconfig ${contextOf(cluster.name)}.yaml get nodes`} />
+      </Section>
+      <Section title="Credentials" note="What lets in whoever has it, under your name. Revoke what you do not use or do not know.">
+        <CredentialList cluster={cluster} history={history} />
       </Section>
       <Section title="With pyk8s" note="Adds the context to your kubeconfig and leaves everything else in it alone.">
         <CommandLine command={`pyk8s kubeconfig merge ${cluster.name}`} />
         <CommandLine command={`kubectl --context ${contextOf(cluster.name)} get nodes`} />
       </Section>
-      <Section title="With the file">
-        <CommandLine command={`kubectl --kubeconfig ${contextOf(cluster.name)}.yaml get nodes`} />
+      <Section title="Without a secret in the file" note="kubectl asks pyk8s for a token each time, as long as you are signed in there.">
+        <CommandLine command={`pyk8s kubeconfig merge ${cluster.name} --exec`} />
       </Section>
       <Section
         title="With curl"

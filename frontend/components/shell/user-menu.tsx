@@ -1,11 +1,9 @@
 "use client";
 
-import { useQueryClient } from "@tanstack/react-query";
 import { useRef, type ReactNode } from "react";
+import { useSignOut } from "@/hooks/use-sign-out";
 import { useTheme } from "@/hooks/use-theme";
-import { navigate } from "@/hooks/use-route";
 import { api, type User } from "@/lib/api/client";
-import { keys } from "@/lib/api/queries";
 import type { Theme } from "@/lib/browser/theme";
 import { Choice } from "@/components/ui/choice";
 import { LabLink } from "./lab-link";
@@ -20,15 +18,13 @@ const item = "block w-full rounded-md px-2.5 py-1.5 text-left hover:bg-raised fo
 
 export function UserMenu({ user, onHelp }: { user: User; onHelp: () => void }) {
   const popover = useRef<HTMLDivElement>(null);
-  const client = useQueryClient();
+  const leave = useSignOut();
   const [theme, setTheme] = useTheme();
   const close = () => popover.current?.hidePopover();
   const signOut = async () => {
     close();
     await api.logout().catch(() => undefined);
-    navigate("/");
-    client.removeQueries({ predicate: (query) => query.queryKey[0] !== keys.me[0] && query.queryKey[0] !== keys.server[0] });
-    await client.resetQueries({ queryKey: keys.me });
+    await leave();
   };
 
   return (

@@ -17,6 +17,8 @@ export type User = Schemas["User"];
 export type Token = Schemas["Token"];
 export type CreatedToken = Schemas["CreatedToken"];
 export type Scope = Schemas["Scope"];
+export type Credential = Schemas["Credential"];
+export type Endpoint = Schemas["Endpoint"];
 
 const REQUEST_TIMEOUT_MS = 20_000;
 
@@ -51,6 +53,7 @@ export const api = {
   login: (body: Credentials) => unwrap(http.POST("/api/v1/auth/login", { body })),
   register: (body: Credentials) => unwrap(http.POST("/api/v1/auth/register", { body })),
   logout: () => unwrap(http.POST("/api/v1/auth/logout")),
+  logoutEverywhere: () => unwrap(http.POST("/api/v1/auth/logout", { params: { query: { everywhere: true } } })),
   templates: () => unwrap(http.GET("/api/v1/templates")),
   capacity: () => unwrap<Capacity>(http.GET("/api/v1/capacity")),
   clusters: () => unwrap(http.GET("/api/v1/clusters", { params: { query: { limit: 200 } } })),
@@ -88,6 +91,20 @@ export const api = {
       if (asProblem(error).status !== 404) throw error;
     }
   },
+  kubeconfig: (id: string, endpoint: Endpoint, expires_in_seconds: number) =>
+    unwrap<string>(
+      http.GET("/api/v1/clusters/{id_or_name}/kubeconfig", {
+        params: { ...at(id).params, query: { endpoint, expires_in_seconds } },
+        parseAs: "text",
+      }),
+    ),
+  credentials: (id: string) => unwrap(http.GET("/api/v1/clusters/{id_or_name}/credentials", at(id))),
+  revokeCredential: (id: string, credential_id: string) =>
+    unwrap(
+      http.DELETE("/api/v1/clusters/{id_or_name}/credentials/{credential_id}", {
+        params: { path: { id_or_name: id, credential_id } },
+      }),
+    ),
   tokens: () => unwrap(http.GET("/api/v1/tokens")),
   createToken: (body: Schemas["CreateToken"]) => unwrap<CreatedToken>(http.POST("/api/v1/tokens", { body })),
   revokeToken: (id: string) => unwrap(http.DELETE("/api/v1/tokens/{token_id}", { params: { path: { token_id: id } } })),

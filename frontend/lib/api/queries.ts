@@ -11,6 +11,7 @@ export const keys = {
   ended: ["clusters-ended"] as const,
   cluster: (id: string) => ["cluster", id] as const,
   tokens: ["tokens"] as const,
+  credentials: (id: string) => ["credentials", id] as const,
 };
 
 function isOutage(error: unknown): boolean {
@@ -41,6 +42,13 @@ export const queries = {
   cluster: (id: string) =>
     queryOptions({ queryKey: keys.cluster(id), queryFn: () => api.cluster(id), staleTime: Infinity }),
   ended: () => queryOptions({ queryKey: keys.ended, queryFn: async () => (await api.endedClusters()).items }),
+  // Who made or ended one is told by the stream; when one was used is not.
+  credentials: (id: string) =>
+    queryOptions({
+      queryKey: keys.credentials(id),
+      queryFn: async () => (await api.credentials(id)).items,
+      refetchInterval: 30_000,
+    }),
   tokens: () => queryOptions({ queryKey: keys.tokens, queryFn: async () => (await api.tokens()).items }),
 };
 

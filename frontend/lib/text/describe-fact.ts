@@ -30,9 +30,9 @@ export function describeFact(fact: Fact): string {
     case "claimed_from_pool":
       return "Taken from the pool, built before it was asked for";
     case "credential_issued":
-      return `A kubeconfig was given to ${fact.data.by}`;
+      return fact.data.endpoint === "proxy" ? `A credential was given to ${fact.data.by}` : `A certificate was given to ${fact.data.by}`;
     case "credential_revoked":
-      return "A kubeconfig was revoked";
+      return "A credential was revoked";
     case "failure_explained":
       return fact.data.title;
     case "attempt_started":

@@ -1,4 +1,5 @@
 // The browser test: `PYK8S_BASE_URL=http://localhost:8000 npm run test:browser`. See browser.mjs for the settings.
+import { giveAndRevoke } from "./access.mjs";
 import { cancelAndRetry, retryFromThePage, retryFromTheTable } from "./again.mjs";
 import { check, openBrowser, openPage, settings, tell } from "./browser.mjs";
 import * as journey from "./journey.mjs";
@@ -40,7 +41,8 @@ try {
   const kubeconfig = await journey.downloadKubeconfig(page, "demo");
   if (server.driver === "kind") await journey.useKubeconfig(kubeconfig);
   await journey.seeInside(page, server.driver);
-  for (const tab of ["Access", "Events", "Settings"]) {
+  await giveAndRevoke(page, inspect);
+  for (const tab of ["Events", "Settings"]) {
     await page.getByRole("tab", { name: tab }).click();
     await inspect(page, tab.toLowerCase());
   }
