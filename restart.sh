@@ -4,9 +4,9 @@
 # Starts PyK8s Lab, or brings what runs up to date: rebuilds only what changed, applies pending
 # migrations, keeps users and clusters. Returns when it works, or says why not (exit 1).
 #
-#   (nothing)   in containers, with Docker Compose: page on port 3000, API on port 8000;
+#   (nothing)   in containers, with Docker Compose: page on port 3000, API on port 8000, kubectl on 8443;
 #               where no Docker answers, as with --local
-#   --local     without containers for the server: all of it on port 8000
+#   --local     without containers for the server: all of it on port 8000, kubectl on 8443 (N + 443)
 #   --port N    another port for the page (in containers) or for everything (--local)
 #   --stop      stops either way to run; keeps the data
 #   --logs      follows the server's log
@@ -106,6 +106,7 @@ expect_free_ports() {
   if compose_is_ours; then return; fi
   expect_free "$PYK8S_WEB_PORT" "./restart.sh --port $((PYK8S_WEB_PORT + 1))"
   expect_free "$PYK8S_API_PORT" "PYK8S_API_PORT=$((PYK8S_API_PORT + 1)) ./restart.sh"
+  expect_free "$PYK8S_PROXY_PORT" "PYK8S_PROXY_PORT=$((PYK8S_PROXY_PORT + 1)) ./restart.sh"
 }
 
 # What /readyz says. Asked in the container: this machine may have nothing to ask with.
@@ -139,8 +140,10 @@ explain_containers() {
 
 start_containers() {
   export PYK8S_WEB_PORT=${port:-${PYK8S_WEB_PORT:-3000}} PYK8S_API_PORT=${PYK8S_API_PORT:-8000}
+  export PYK8S_PROXY_PORT=${PYK8S_PROXY_PORT:-8443}
   expect_port PYK8S_WEB_PORT "$PYK8S_WEB_PORT"
   expect_port PYK8S_API_PORT "$PYK8S_API_PORT"
+  expect_port PYK8S_PROXY_PORT "$PYK8S_PROXY_PORT"
   find_docker_gid
   if stop_local; then say "The server on this machine is stopped first (its data is kept apart)."; fi
   expect_free_ports
@@ -170,6 +173,7 @@ start_containers() {
 PyK8s Lab runs in containers.
   Page       http://localhost:$PYK8S_WEB_PORT
   API        http://localhost:$PYK8S_API_PORT/docs
+  kubectl    ${PYK8S_PROXY_URL:-https://localhost:$PYK8S_PROXY_PORT}
   Clusters   $(case $told in simulated) echo "SIMULATED: no kind here, so nothing can run in them" ;; *) echo "real ones, by $told" ;; esac)
   Log        ./restart.sh --logs
   Commands   $command_line

@@ -16,6 +16,8 @@ import urllib.request
 from http import HTTPStatus
 from pathlib import Path
 
+PROXY_BESIDE = 443
+MAX_PORT = 65535
 REPOSITORY = Path(__file__).resolve().parent.parent
 MAX_PORT = 65535
 READY_SECONDS = 90.0
@@ -227,13 +229,25 @@ def _why_it_ended(begin: int) -> Failed:
     return Failed(f"the server ended; its last words:\n{lines}", f"all of it: {log_path()}")
 
 
+def proxy_address(url: str) -> str | None:
+    """Say where kubectl goes: as server/config.py chooses it when nobody does. None: nowhere."""
+    port = int(url.rpartition(":")[2])
+    beside = port + PROXY_BESIDE if port + PROXY_BESIDE <= MAX_PORT else port - PROXY_BESIDE
+    chosen = os.environ.get("PYK8S_PROXY_PORT") or str(beside)
+    if chosen == "0":
+        return None
+    return os.environ.get("PYK8S_PROXY_URL") or f"https://localhost:{chosen}"
+
+
 def _tell(url: str, driver: str) -> None:
+    proxy = proxy_address(url)
     page = (REPOSITORY / "frontend" / "out" / "index.html").exists()
     lines = [
         "",
         "PyK8s Lab runs on this machine, without containers of its own.",
         f"  Page       {url}" if page else f"  Page       not built; the API is {url}",
         f"  API        {url}/docs",
+        *([f"  kubectl    {proxy}"] if proxy else []),
         f"  Clusters   {describe(driver)}",
         f"  Log        {log_path()}   (./restart.sh --logs)",
         f'  Commands   export PATH="{Path(sys.executable).parent}:$PATH"; pyk8s create demo',

@@ -19,8 +19,9 @@ fi
 python=$here/.venv/bin/python
 free_port() { "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 PYK8S_API_PORT=$(free_port)
+PYK8S_PROXY_PORT=$(free_port)
 web_port=$(free_port)
-export PYK8S_API_PORT COMPOSE_PROJECT_NAME=pyk8s-try-$$
+export PYK8S_API_PORT PYK8S_PROXY_PORT COMPOSE_PROJECT_NAME=pyk8s-try-$$
 unset DOCKER_GID PYK8S_DATA_DIR || true
 page=http://localhost:$web_port
 

@@ -14,6 +14,8 @@ import httpx
 import pytest
 
 from scripts.checkout import fingerprint
+from scripts.local import proxy_address
+from server.config import Settings
 from server.store.embedded import EmbeddedPostgres
 from tests.conftest import with_database
 
@@ -62,11 +64,35 @@ def local(data_dir: Path, *words: str, **settings: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.parametrize(
+    ("port", "proxy_port", "address"),
+    [
+        (8000, None, "https://localhost:8443"),
+        (65400, None, "https://localhost:64957"),
+        (8000, "9000", "https://localhost:9000"),
+        (8000, "0", None),
+    ],
+)
+def test_kubectl_is_told_where_the_server_will_be(
+    monkeypatch: pytest.MonkeyPatch, port: int, proxy_port: str | None, address: str | None
+) -> None:
+    monkeypatch.delenv("PYK8S_PROXY_URL", raising=False)
+    monkeypatch.delenv("PYK8S_PROXY_PORT", raising=False)
+    settings = Settings(port=port)
+    if proxy_port is not None:
+        monkeypatch.setenv("PYK8S_PROXY_PORT", proxy_port)
+        settings = Settings(port=port, proxy_port=int(proxy_port))
+    assert proxy_address(f"http://localhost:{port}") == address
+    listens = settings.listens_for_proxy_on
+    assert (f"https://localhost:{listens}" if listens else None) == address
+
+
 def test_starts_again_and_stops(data_dir: Path) -> None:
     port = free_port()
     first = local(data_dir, "start", "--port", str(port))
     assert first.returncode == 0, first.stderr
     assert f"http://localhost:{port}" in first.stdout
+    assert "  kubectl " not in first.stdout, "there is no proxy here"
     assert "SIMULATED" in first.stdout
     pid = (data_dir / "server.pid").read_text()
     assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
