@@ -1,4 +1,4 @@
-"""Looking into a cluster of real kind, through everything that a user goes through."""
+"""A cluster of real kind, looked into and used through everything that a user goes through."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,8 @@ import pytest
 
 from server.config import Settings
 from tests.drivers.conftest import why_no_kind
-from tests.integration.conftest import Caller, LabServer
+from tests.integration.conftest import Caller, LabServer, free_port
+from tests.integration.resources import kubectl
 from tests.integration.resources.test_api import looking
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(420)]
@@ -42,7 +43,8 @@ def settings(settings: Settings) -> Settings:
     reason = why_no_kind()
     if reason is not None:
         pytest.skip(reason)
-    return settings.model_copy(update={"driver": "kind"})
+    ports = {"proxy_port": free_port(), "apps_port": free_port()}
+    return settings.model_copy(update={"driver": "kind", **ports})
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ async def cluster(lab_server: LabServer, ann: Caller) -> AsyncIterator[dict[str,
                 await asyncio.sleep(0.5)
 
 
-async def test_a_crash_loop_is_seen_as_it_happens_and_a_log_is_followed(
+async def test_a_real_cluster_is_looked_into_and_used(
     ann: Caller, cluster: dict[str, Any], settings: Settings
 ) -> None:
     path = f"/api/v1/clusters/{cluster['id']}"
@@ -93,6 +95,7 @@ async def test_a_crash_loop_is_seen_as_it_happens_and_a_log_is_followed(
     before = await ann.http.get(log, params={"container": "crashing", "previous": "1"})
     assert before.text == "it crashed\n"
     await follows(ann.http, log)
+    await kubectl.all_of_it(ann, path, pod["name"], settings.data_dir)
 
 
 async def follows(http: httpx.AsyncClient, log: str) -> None:
