@@ -75,11 +75,9 @@ async def admit(client: httpx.AsyncClient) -> bytes:
     Raises:
         DriverError: the cluster refused, or did not sign in time.
     """
-    async with asyncio.TaskGroup() as tasks:
-        for kind, rule in _RULES:
-            tasks.create_task(_create(client, f"{_RBAC}/{kind}", rule))
-        signing = tasks.create_task(sign(client, name=PROXY, user=PROXY, groups=()))
-    return signing.result()
+    for kind, rule in _RULES:
+        await _create(client, f"{_RBAC}/{kind}", rule)
+    return await sign(client, name=PROXY, user=PROXY, groups=())
 
 
 async def bind(client: httpx.AsyncClient, *, name: str, group: str) -> None:
@@ -162,7 +160,7 @@ async def sign(
 
 async def _approved(client: httpx.AsyncClient, path: str) -> bytes:
     found = (await client.get(path)).json()
-    found["status"]["conditions"] = [
+    found.setdefault("status", {})["conditions"] = [
         {
             "type": "Approved",
             "status": "True",

@@ -5,6 +5,7 @@ Everything it gives is labelled as a stand-in; nothing else is answered.
 """
 
 import asyncio
+import base64
 import contextlib
 import json
 import ssl
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from aiohttp import web
@@ -165,6 +166,9 @@ def attempt_of(network: dict[str, Any]) -> str:
     return kind_name(UUID(network["Labels"]["pyk8s.attempt"]))
 
 
+REQUESTS: Final = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+
+
 class KubernetesStandIn:
     """The API servers of all clusters, told apart by the beginning of the path."""
 
@@ -179,9 +183,21 @@ class KubernetesStandIn:
                 web.get("/{name}/readyz", self._readyz),
                 web.get("/{name}/api/v1/nodes", self._nodes),
                 web.delete("/{name}/api/v1/namespaces/kube-system/secrets/{token}", self._forget),
+                web.post("/{name}/apis/rbac.authorization.k8s.io/v1/{kind}", self._made),
+                web.post(f"/{{name}}{REQUESTS}", self._made),
+                web.get(f"/{{name}}{REQUESTS}/{{request}}", self._signed),
+                web.put(f"/{{name}}{REQUESTS}/{{request}}/approval", self._signed),
+                web.delete(f"/{{name}}{REQUESTS}/{{request}}", self._made),
             ]
         )
         return app
+
+    async def _made(self, _: web.Request) -> web.Response:
+        return web.json_response({}, status=201)
+
+    async def _signed(self, _: web.Request) -> web.Response:
+        certificate = base64.b64encode(b"a certificate of the stand-in\n").decode()
+        return web.json_response({"status": {"certificate": certificate}})
 
     async def _readyz(self, request: web.Request) -> web.Response:
         await self._stop(request, "readyz")

@@ -43,7 +43,7 @@ async def browser(lab_server: LabServer) -> AsyncIterator[httpx.AsyncClient]:
 )
 async def test_nobody_gets_nothing(browser: httpx.AsyncClient, endpoint: object) -> None:
     path = re.sub(r"{\w+_id}", str(uuid4()), endpoint.path)  # type: ignore[attr-defined]
-    path = path.format(id_or_name="demo")
+    path = path.format(id_or_name="demo", namespace="default", pod="web")
     for headers in ({}, {"Authorization": "Bearer pyk8s_wrong"}, {"Cookie": "pyk8s_session=wrong"}):
         answer = await browser.request(endpoint.method, path, headers=headers)  # type: ignore[attr-defined]
         problem(answer, 401, "unauthenticated")
