@@ -8,6 +8,7 @@ import typer
 from pyk8s.cli import (
     account,
     admin,
+    apps,
     clusters,
     completion,
     create,
@@ -65,6 +66,7 @@ for module in (
     follow,
     kubeconfigs,
     shell,
+    apps,
     tokens,
     admin,
     completion,

@@ -7,6 +7,7 @@ from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID
 
+from pyk8s.client.apps import Apps
 from pyk8s.client.backoff import Backoff
 from pyk8s.client.credentials import Credentials
 from pyk8s.client.errors import ClusterFailed, ClusterGone, WaitTimeout
@@ -59,6 +60,11 @@ class Cluster:
     def phase(self) -> Phase:
         """The phase as last seen."""
         return self.snapshot.phase
+
+    @property
+    def apps(self) -> Apps:
+        """Its published apps."""
+        return Apps(self._http, path_of(self.id))
 
     async def refresh(self) -> Self:
         """Ask the server for the state of now. Raises as `Clusters.get`."""
