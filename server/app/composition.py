@@ -84,6 +84,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             ),
         )
         tasks.start_soon(partial(grants.watch, clock=lambda: datetime.now(UTC)))
+        tasks.start_soon(partial(app_gate.watch, clock=lambda: datetime.now(UTC)))
         tasks.start_soon(HintListener(database.url, receivers).run)
         tasks.start_soon(hub.run)
         lookout = Lookout(upstreams.of)

@@ -3,7 +3,7 @@
 from html import escape
 from typing import Final
 
-from server.apps.headers import COOKIE
+from server.apps.headers import COOKIE, SECURE_COOKIE
 from server.proxy.refusals import RETRY_SECONDS, Headers, OwnAnswer
 
 _PAGE: Final = """<!doctype html>
@@ -56,7 +56,7 @@ class LetIn(OwnAnswer):
         super().__init__("let in")
         self._location = location
         self._cookie = (
-            COOKIE
+            (SECURE_COOKIE if is_secure else COOKIE)
             + f"={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax".encode()
             + (b"; Secure" if is_secure else b"")
         )
@@ -103,6 +103,16 @@ def over() -> Page:
         "This link has ended",
         "Its time is over, or its owner has ended it.",
         "Ask its owner for a new one, or open the app from the page of its cluster.",
+    )
+
+
+def from_elsewhere() -> Page:
+    """Say that another site's page may not use this person's right."""
+    return Page(
+        403,
+        "Another site asked for this",
+        "An app answers its own pages, and people who open it; it cannot be embedded elsewhere.",
+        "Open it in a tab of its own.",
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -20,11 +21,15 @@ import aiohttp
 import anyio
 from anyio.abc import ByteStream
 
+from server.telemetry import get_logger
+
 Dial = Callable[[], Awaitable[ByteStream]]
 
 PIECE_BYTES: Final = 64 * 1024
 MOST: Final = 64
 """Apps whose connections are kept; those unused for longest go first."""
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Bridges:
     def __init__(self) -> None:
         self._directory: Path | None = None
         self._ways: OrderedDict[tuple[UUID, UUID], _Way] = OrderedDict()
+        self._numbers = count()
         self.why: dict[UUID, str] = {}
         """Why the last connection to an app failed."""
 
@@ -47,7 +53,10 @@ class Bridges:
         key = (app_id, attempt_id)
         way = self._ways.get(key)
         if way is None:
-            way = self._ways[key] = await self._open(app_id, dial)
+            opened = await self._open(app_id, dial)
+            way = self._ways.setdefault(key, opened)  # another request may have come first
+            if way is not opened:
+                await _close(opened)
             while len(self._ways) > MOST:
                 _, oldest = self._ways.popitem(last=False)
                 await _close(oldest)
@@ -65,8 +74,7 @@ class Bridges:
     async def _open(self, app_id: UUID, dial: Dial) -> _Way:
         if self._directory is None:
             self._directory = Path(tempfile.mkdtemp(prefix="pyk8s-apps-"))
-        path = self._directory / f"{app_id.hex}.sock"
-        path.unlink(missing_ok=True)
+        path = self._directory / str(next(self._numbers))
         server = await asyncio.start_unix_server(
             partial(self._serve, app_id, dial), path, limit=PIECE_BYTES
         )
@@ -85,22 +93,30 @@ class Bridges:
     ) -> None:
         try:
             stream = await dial()
-        except OSError as error:
+            try:
+                self.why.pop(app_id, None)
+                await _join(reader, writer, stream)
+            finally:
+                with anyio.CancelScope(shield=True), anyio.move_on_after(1):
+                    await stream.aclose()
+        except (OSError, anyio.BrokenResourceError) as error:
             self.why[app_id] = str(error)
-            writer.close()
-            return
-        self.why.pop(app_id, None)
-        try:
-            await _join(reader, writer, stream)
+        except Exception:
+            self.why[app_id] = "the server could not connect to it; its log says why"
+            log.exception("app_not_connected", app_id=str(app_id))
         finally:
             writer.close()
-            with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-                await stream.aclose()
 
 
 async def _join(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stream: ByteStream
 ) -> None:
+    """Pass bytes both ways until one side has closed.
+
+    Raises:
+        BrokenResourceError: the cluster said what is wrong.
+    """
+    broken: anyio.BrokenResourceError | None = None
     async with anyio.create_task_group() as tasks:
 
         async def onwards() -> None:
@@ -110,14 +126,21 @@ async def _join(
             tasks.cancel_scope.cancel()
 
         async def back() -> None:
-            with suppress(OSError, anyio.BrokenResourceError):
+            nonlocal broken
+            try:
                 async for piece in stream:
                     writer.write(piece)
                     await writer.drain()
+            except OSError:
+                pass  # the browser's side has gone
+            except anyio.BrokenResourceError as error:
+                broken = error
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(onwards)
         tasks.start_soon(back)
+    if broken is not None and str(broken):
+        raise broken
 
 
 async def _close(way: _Way) -> None:

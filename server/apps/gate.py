@@ -1,29 +1,39 @@
 """Who may open which app: the gate of the listener of published apps."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid5
+
+import anyio
 
 from pyk8s.wire.cluster import Phase
-from server.apps import answers, links
+from server.apps import address, answers, links
 from server.apps import headers as rules
 from server.apps.bridge import Bridges
 from server.apps.links import Link, NoLink
 from server.errors import LabError
-from server.kube.ports import Place, open_port
+from server.kube.ports import NoPort, Place, PortStream, open_port
 from server.kube.upstream import Upstreams
 from server.proxy.openings import Openings
 from server.proxy.passage import Asked, Passage
 from server.store import apps
 from server.store.apps import Published
 from server.store.database import Database
+from server.telemetry import get_logger
 
 BELIEVED_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 1.0
+RECHECK_SECONDS: Final = 30.0
+AFTER_HINT_SECONDS: Final = BELIEVED_SECONDS + 1.0
+"""What was let in while a hint came, by what was read before it, is found this much later."""
+
 MOST_KNOWN: Final = 1000
+
+log = get_logger(__name__)
 
 
 class AppGate:
@@ -43,11 +53,12 @@ class AppGate:
         self._upstreams = upstreams
         self._key = key
         self._scheme = urlsplit(at).scheme
-        self._domain = "." + (urlsplit(at).hostname or "")
+        self._domain = urlsplit(at).hostname or ""
         self._monotonic = monotonic
         self._known: OrderedDict[str, tuple[float, Published | None]] = OrderedDict()
         self._openings = Openings()
         self._bridges = Bridges()
+        self._check_at = 0.0
 
     async def admit(self, asked: Asked) -> Passage:
         """Find which app is asked for, and whether this browser may.
@@ -55,20 +66,20 @@ class AppGate:
         Raises:
             OwnAnswer: the request is not passed on.
         """
-        app = await self._find(_host_of(asked))
+        app = await self._find(address.label_of(asked.headers, self._domain))
         now = datetime.now(UTC)
-        secret, rest = _link_in(asked.query)
+        is_secure = self._scheme == "https"
+        secret, rest = address.link_in(asked.query)
         if secret is not None:
-            link = self._read(secret, app, now)
+            link = self._read([secret], app, now)
             seconds = int((link.expires_at - now).total_seconds())
-            location = b"/" + asked.path.lstrip(b"/\\") + (b"?" + rest if rest else b"")
-            raise answers.LetIn(
-                location, secret, seconds=seconds, is_secure=self._scheme == "https"
-            )
-        cookie = rules.cookie_of(asked.headers)
-        if cookie is None:
-            raise answers.private()
-        return await self._passage(asked, app, self._read(cookie, app, now))
+            location = address.location_of(asked.path, rest)
+            raise answers.LetIn(location, secret, seconds=seconds, is_secure=is_secure)
+        cookie = rules.SECURE_COOKIE if is_secure else rules.COOKIE
+        link = self._read(rules.cookies_of(asked.headers, cookie), app, now)
+        if rules.is_from_elsewhere(asked.method, asked.headers):
+            raise answers.from_elsewhere()
+        return await self._passage(asked, app, link)
 
     def stop(self) -> None:
         """End all that is open."""
@@ -84,14 +95,38 @@ class AppGate:
             if app is not None and ended in {app.id, app.cluster_id}:
                 del self._known[label]
         self._openings.end_with({ended})
+        self._check_at = min(self._check_at, self._monotonic() + AFTER_HINT_SECONDS)
 
     def on_may_have_missed(self) -> None:
         """Look everything up again: hints may have been lost."""
         self._known.clear()
+        self._check_at = 0.0
 
-    async def _find(self, host: str) -> Published:
-        label = host.removesuffix(self._domain)
-        if label == host or "." in label:
+    async def watch(self, *, clock: Callable[[], datetime]) -> None:
+        """Look after all that is open until cancelled. `clock` tells this machine's time."""
+        while True:
+            await anyio.sleep(LOOK_SECONDS)
+            self._openings.end_expired(clock())
+            now = self._monotonic()
+            if now < self._check_at:
+                continue
+            self._check_at = now + RECHECK_SECONDS
+            try:
+                await self._check()
+            except (LabError, TimeoutError) as error:  # told by readyz; looked up at the next turn
+                log.warning("apps_not_checked", reason=type(error).__name__)
+                self._check_at = 0.0
+
+    async def _check(self) -> None:
+        asked = self._openings.rights()
+        if asked:
+            async with self._database.reading() as session:
+                living = await apps.living_among(session, asked)
+            rights = {right for each in living for right in _rights(*each)}
+            self._openings.end_with(asked - rights)
+
+    async def _find(self, label: str | None) -> Published:
+        if label is None:
             raise answers.unknown()
         now = self._monotonic()
         known = self._known.get(label)
@@ -108,26 +143,29 @@ class AppGate:
             raise answers.unknown()
         return known[1]
 
-    def _read(self, secret: str, app: Published, now: datetime) -> Link:
-        try:
-            link = links.read(self._key, secret)
-        except NoLink as error:
-            raise answers.private() from error
-        if link.app_id != app.id:
-            raise answers.private()
-        if link.expires_at <= now or link.generation != app.generation:
-            raise answers.over()
-        return link
+    def _read(self, secrets: Iterable[str], app: Published, now: datetime) -> Link:
+        """Give the first link that opens the app.
+
+        Raises:
+            Page: none does; a link of it that has ended is told of before strange ones.
+        """
+        refusal = answers.private()
+        for secret in secrets:
+            try:
+                link = links.read(self._key, secret)
+            except NoLink:
+                continue
+            if link.app_id != app.id:
+                continue
+            if link.expires_at > now and link.generation == app.generation:
+                return link
+            refusal = answers.over()
+        raise refusal
 
     async def _passage(self, asked: Asked, app: Published, link: Link) -> Passage:
         if app.attempt_id is None or app.phase is not Phase.READY:
             raise answers.not_ready(app.phase)
-        try:
-            upstream = await self._upstreams.for_people(app.cluster_id, app.attempt_id)
-        except LabError as error:
-            raise answers.not_ready(error.detail) from error
-        place = Place(app.kind, app.namespace, app.target, app.port)
-        dial = partial(open_port, upstream, app.username, place)
+        dial = partial(self._dial, app, app.attempt_id)
         named = f"{app.kind} {app.namespace}/{app.target}, port {app.port}"
 
         def unanswered(why: str) -> answers.Page:
@@ -140,30 +178,31 @@ class AppGate:
             give_back=rules.towards_browser,
             session=await self._bridges.session(app.id, app.attempt_id, dial),
             dial=dial,
-            host=_header(asked, b"host"),
+            host=dict(asked.headers)[b"host"],
             opened=partial(
                 self._openings.opened,
                 app.user_id,
-                frozenset({app.id, app.cluster_id}),
+                _rights(app.id, app.cluster_id, link.generation),
                 link.expires_at,
             ),
             unanswered=unanswered,
             log={"app_id": str(app.id), "cluster_id": str(app.cluster_id)},
         )
 
+    async def _dial(self, app: Published, attempt_id: UUID) -> PortStream:
+        """Connect to an app. The cluster is looked up each time: connections to it come and go.
 
-def _header(asked: Asked, wanted: bytes) -> bytes:
-    return next((value for name, value in asked.headers if name == wanted), b"")
+        Raises:
+            NoPort: it cannot be reached; says why.
+        """
+        try:
+            upstream = await self._upstreams.for_people(app.cluster_id, attempt_id)
+        except LabError as error:
+            raise NoPort(error.detail) from error
+        place = Place(app.kind, app.namespace, app.target, app.port)
+        return await open_port(upstream, app.username, place)
 
 
-def _host_of(asked: Asked) -> str:
-    return _header(asked, b"host").decode("latin-1").lower().partition(":")[0].rstrip(".")
-
-
-def _link_in(query: bytes) -> tuple[str | None, bytes]:
-    """Take our parameter out of a query; give its value and the rest."""
-    parts = query.split(b"&")
-    mark = links.PARAMETER + b"="
-    found = [part for part in parts if part.startswith(mark)]
-    rest = b"&".join(part for part in parts if not part.startswith(mark))
-    return (found[0][len(mark) :].decode("latin-1") if found else None), rest
+def _rights(app_id: UUID, cluster_id: UUID, generation: int) -> frozenset[UUID]:
+    """Give what a request rests on: the app, its cluster, and its links of a generation."""
+    return frozenset({app_id, cluster_id, uuid5(app_id, str(generation))})

@@ -10,10 +10,12 @@ from typing import Final
 from server.proxy.headers import named_in_connection
 from server.proxy.refusals import Headers
 
-OURS: Final = frozenset({b"pyk8s_app", b"pyk8s_session", b"__Host-pyk8s_session"})
-"""Cookies that no app sees or sets."""
-
 COOKIE: Final = b"pyk8s_app"
+SECURE_COOKIE: Final = b"__Host-pyk8s_app"
+"""Under https: no page of a neighbouring host can set one of this name."""
+
+OURS: Final = frozenset({COOKIE, SECURE_COOKIE, b"pyk8s_session", b"__Host-pyk8s_session"})
+"""Cookies that no app sees or sets."""
 
 HOP_BY_HOP: Final = frozenset(
     {
@@ -32,15 +34,39 @@ SAID_BY_US: Final = frozenset({b"content-length", b"expect", b"forwarded", b"hos
 """And whatever begins with `x-forwarded-`."""
 
 
-def cookie_of(headers: Headers) -> str | None:
-    """Give our cookie."""
+FOR_A_DOMAIN: Final = frozenset({b"alt-svc", b"clear-site-data", b"strict-transport-security"})
+"""Of an answer: what would count beyond the app. The second signs people out of neighbours."""
+
+
+def cookies_of(headers: Headers, wanted: bytes) -> list[str]:
+    """Give all cookies of a name. Whoever has a page on a neighbouring host can add one."""
+    found = []
     for name, value in headers:
         if name == b"cookie":
             for each in value.split(b";"):
                 key, _, content = each.strip().partition(b"=")
-                if key == COOKIE:
-                    return content.decode("latin-1")
-    return None
+                if key == wanted:
+                    found.append(content.decode("latin-1"))
+    return found
+
+
+def is_from_elsewhere(method: str, headers: Headers) -> bool:
+    """Tell whether a page of another origin asks, in a way that is no person following a link.
+
+    Neighbouring apps are one site to a browser where they share a domain, so it sends the cookie
+    with their requests: SameSite does not keep one app's pages out of another app.
+    """
+    said = dict(headers)
+    site = said.get(b"sec-fetch-site")
+    if site is None:  # no browser, an old one, or plain http
+        origin = said.get(b"origin")
+        return origin is not None and origin.rpartition(b"/")[2] != said.get(b"host")
+    if site in {b"same-origin", b"none"}:
+        return False
+    is_followed = (
+        said.get(b"sec-fetch-mode") == b"navigate" and said.get(b"sec-fetch-dest") == b"document"
+    )
+    return not (is_followed and method in {"GET", "HEAD"})
 
 
 def towards_app(headers: Headers, *, scheme: str, upgrade: bool) -> Headers:
@@ -71,7 +97,7 @@ def _without_ours(cookies: bytes) -> bytes:
 def towards_browser(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """Give what the browser gets. A cookie of an app is for its own host only."""
     headers = [(name.lower(), value) for name, value in headers]
-    dropped = HOP_BY_HOP | {b"alt-svc", b"strict-transport-security"} | named_in_connection(headers)
+    dropped = HOP_BY_HOP | FOR_A_DOMAIN | named_in_connection(headers)
     given: Headers = []
     for name, value in headers:
         if name in dropped:

@@ -20,6 +20,9 @@ PROTOCOL: Final = "v4.channel.k8s.io"
 DATA: Final = 0
 ASK_SECONDS: Final = 10.0
 PIECE_BYTES: Final = 32 * 1024
+MOST_WORDS: Final = 300
+"""Characters of what a cluster says about an error that are passed on."""
+
 _PORT_BYTES: Final = 2
 
 
@@ -50,7 +53,8 @@ class PortStream(ByteStream):
 
         Raises:
             EndOfStream: the pod has closed.
-            BrokenResourceError: the connection broke, or nothing listens on the port.
+            BrokenResourceError: the connection broke, or nothing listens on the port; says what
+                the cluster said.
         """
         while not self._rest:
             message = await self._socket.receive()
@@ -61,7 +65,7 @@ class PortStream(ByteStream):
                 self._is_named[channel] = True
                 content = content[_PORT_BYTES:]
             if channel != DATA and content:
-                raise anyio.BrokenResourceError
+                raise anyio.BrokenResourceError(content.decode(errors="replace")[:MOST_WORDS])
             self._rest = content
         given, self._rest = self._rest[:max_bytes], self._rest[max_bytes:]
         return given

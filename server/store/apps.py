@@ -1,6 +1,6 @@
 """Published apps: which port of which cluster a host name stands for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -121,6 +121,23 @@ async def by_host(session: ReadSession, host_label: str) -> Published | None:
         phase=Phase(phase),
         attempt_id=attempt_id,
     )
+
+
+async def living_among(
+    session: ReadSession, app_ids: Collection[UUID]
+) -> list[tuple[UUID, UUID, int]]:
+    """Give those of some apps that can be opened, each with its cluster and its generation."""
+    rows = await session.execute(
+        select(AppRow.id, AppRow.cluster_id, AppRow.generation).where(
+            AppRow.id.in_(app_ids),
+            AppRow.removed_at.is_(None),
+            UserRow.id == AppRow.user_id,
+            UserRow.disabled_at.is_(None),
+            ClusterRow.id == AppRow.cluster_id,
+            ClusterRow.phase.not_in([Phase.DELETING, Phase.DELETED]),
+        )
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 async def generation_of(
