@@ -8,6 +8,7 @@ import type { HistoryView } from "@/lib/stream/cluster-history";
 import { contextOf } from "@/lib/text/words";
 import { AccessDownload } from "./access-download";
 import { CredentialList } from "./credential-list";
+import { AppsSection } from "./apps-section";
 import { Section } from "./section";
 
 export function AccessTab({ cluster, history }: { cluster: Cluster; history: HistoryView }) {
@@ -30,6 +31,7 @@ export function AccessTab({ cluster, history }: { cluster: Cluster; history: His
       <Section title="Credentials" note="What lets in whoever has it, under your name. Revoke what you do not use or do not know.">
         <CredentialList cluster={cluster} history={history} />
       </Section>
+      {cluster.driver === "simulated" ? null : <AppsSection cluster={cluster} />}
       <Section title="With pyk8s" note="Adds the context to your kubeconfig and leaves everything else in it alone.">
         <CommandLine command={`pyk8s kubeconfig merge ${cluster.name}`} />
         <CommandLine command={`kubectl --context ${contextOf(cluster.name)} get nodes`} />

@@ -19,6 +19,8 @@ export type CreatedToken = Schemas["CreatedToken"];
 export type Scope = Schemas["Scope"];
 export type Credential = Schemas["Credential"];
 export type Endpoint = Schemas["Endpoint"];
+export type App = Schemas["App"];
+export type AppKind = Schemas["AppKind"];
 
 const REQUEST_TIMEOUT_MS = 20_000;
 
@@ -45,6 +47,7 @@ async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
   return answer.data as T;
 }
 
+const appAt = (id: string, appId: string) => ({ params: { path: { id_or_name: id, app_id: appId } } });
 const at = (id: string) => ({ params: { path: { id_or_name: id } } });
 
 export const api = {
@@ -105,6 +108,17 @@ export const api = {
         params: { path: { id_or_name: id, credential_id } },
       }),
     ),
+  apps: (id: string) => unwrap(http.GET("/api/v1/clusters/{id_or_name}/apps", at(id))),
+  publishApp: (id: string, body: Omit<Schemas["PublishApp"], "name">) =>
+    unwrap<App>(http.POST("/api/v1/clusters/{id_or_name}/apps", { ...at(id), body: { ...body, name: null } })),
+  unpublishApp: (id: string, appId: string) => unwrap(http.DELETE("/api/v1/clusters/{id_or_name}/apps/{app_id}", appAt(id, appId))),
+  /** Gives a link that opens an app for whoever has it. */
+  linkApp: (id: string, appId: string, seconds: number) =>
+    unwrap<Schemas["AppLink"]>(
+      http.POST("/api/v1/clusters/{id_or_name}/apps/{app_id}/links", { ...appAt(id, appId), body: { expires_in_seconds: seconds } }),
+    ),
+  endAppLinks: (id: string, appId: string) =>
+    unwrap(http.DELETE("/api/v1/clusters/{id_or_name}/apps/{app_id}/links", appAt(id, appId))),
   tokens: () => unwrap(http.GET("/api/v1/tokens")),
   createToken: (body: Schemas["CreateToken"]) => unwrap<CreatedToken>(http.POST("/api/v1/tokens", { body })),
   revokeToken: (id: string) => unwrap(http.DELETE("/api/v1/tokens/{token_id}", { params: { path: { token_id: id } } })),

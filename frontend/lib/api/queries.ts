@@ -12,6 +12,7 @@ export const keys = {
   cluster: (id: string) => ["cluster", id] as const,
   tokens: ["tokens"] as const,
   credentials: (id: string) => ["credentials", id] as const,
+  apps: (id: string) => ["apps", id] as const,
 };
 
 function isOutage(error: unknown): boolean {
@@ -49,6 +50,7 @@ export const queries = {
       queryFn: async () => (await api.credentials(id)).items,
       refetchInterval: 30_000,
     }),
+  apps: (id: string) => queryOptions({ queryKey: keys.apps(id), queryFn: async () => (await api.apps(id)).items }),
   tokens: () => queryOptions({ queryKey: keys.tokens, queryFn: async () => (await api.tokens()).items }),
 };
 
