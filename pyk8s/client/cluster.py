@@ -7,14 +7,16 @@ from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID
 
+from pyk8s.client import inside
 from pyk8s.client.apps import Apps
 from pyk8s.client.backoff import Backoff
 from pyk8s.client.credentials import Credentials
-from pyk8s.client.errors import ClusterFailed, ClusterGone, WaitTimeout
+from pyk8s.client.errors import ClusterGone, WaitTimeout
 from pyk8s.client.frames import Followed, Reader, read_event
 from pyk8s.client.http import Http, understand
 from pyk8s.client.stream import Listener, follow
 from pyk8s.client.terminal import Terminal
+from pyk8s.client.waiting import is_in
 from pyk8s.wire.access import CreatedCredential, Credential, Endpoint
 from pyk8s.wire.cluster import Cluster as Snapshot
 from pyk8s.wire.cluster import Phase
@@ -23,7 +25,6 @@ from pyk8s.wire.reduce import apply_event
 from pyk8s.wire.resources import Resources
 
 EVENT_PAGE = 1000
-GONE = frozenset({Phase.DELETING, Phase.DELETED})
 
 
 def path_of(name_or_id: str | UUID) -> str:
@@ -134,14 +135,14 @@ class Cluster:
         wanted = [Phase(phase) for phase in phases]
         try:
             async with asyncio.timeout(timeout_seconds):
-                if self._is_in(wanted):
+                if is_in(self.snapshot, wanted):
                     return self
                 events = self.events(self.snapshot.last_seq, on_state=on_state)
                 async with contextlib.aclosing(events):
                     async for event in events:
                         if on_event is not None:
                             on_event(event)
-                        if self._is_in(wanted):
+                        if is_in(self.snapshot, wanted):
                             return self
         except TimeoutError as error:
             raise WaitTimeout(self.snapshot, wanted, timeout_seconds or 0.0) from error
@@ -179,14 +180,8 @@ class Cluster:
         return (await self._http.send("GET", f"{path_of(self.id)}/log")).text
 
     async def resources(self) -> Resources:
-        """Tell what is inside the cluster now: nodes, workloads, pods, services and events.
-
-        Raises:
-            Conflict: the cluster is not ready, or simulated.
-            OverCapacity: its API server does not answer.
-        """
-        path = f"{path_of(self.id)}/resources"
-        return understand(Resources, await self._http.document("GET", path))
+        """Tell what is inside the cluster now. Raises as `inside.resources`."""
+        return await inside.resources(self._http, path_of(self.id))
 
     async def pod_log(
         self,
@@ -199,14 +194,17 @@ class Cluster:
     ) -> str:
         """Give the last lines of a container's log; `previous`: of the one before its restart.
 
-        Raises:
-            NotFound: there is no such pod.
-            Conflict: the container has no such log now, or which one is not said.
+        Raises as `inside.pod_log`.
         """
-        path = f"{path_of(self.id)}/pods/{quote(namespace, safe='')}/{quote(pod, safe='')}/log"
-        params: dict[str, Any] = {"tail_lines": tail_lines, "previous": previous}
-        params |= {"container": container} if container is not None else {}
-        return (await self._http.send("GET", path, params=params)).text
+        return await inside.pod_log(
+            self._http,
+            path_of(self.id),
+            namespace,
+            pod,
+            container=container,
+            tail_lines=tail_lines,
+            previous=previous,
+        )
 
     def terminal(
         self,
@@ -289,15 +287,6 @@ class Cluster:
     @property
     def _access(self) -> Credentials:
         return Credentials(self._http, path_of(self.id))
-
-    def _is_in(self, wanted: list[Phase]) -> bool:
-        if self.phase in wanted:
-            return True
-        if self.phase is Phase.FAILED and not GONE.intersection(wanted):
-            raise ClusterFailed(self.snapshot)
-        if self.phase in GONE and not GONE.intersection(wanted):
-            raise ClusterGone(self.snapshot)
-        return False
 
     def _fold(self, item: Followed) -> None:
         if item.seq != self.snapshot.last_seq + 1:

@@ -29,6 +29,8 @@ LOOK_SECONDS: Final = 1.0
 RECHECK_SECONDS: Final = 30.0
 MOST_KNOWN: Final = 10_000
 
+ENDED: Final = "the credential has expired or was revoked: take a new kubeconfig of this server"
+
 log = get_logger(__name__)
 
 
@@ -39,6 +41,8 @@ class Grants:
         self._database = database
         self._monotonic = monotonic
         self._known: OrderedDict[bytes, tuple[float, Grant]] = OrderedDict()
+        self._ended: OrderedDict[UUID, None] = OrderedDict()
+        """What hints have told lately."""
         self._openings = Openings()
         self._used: set[UUID] = set()
         self._doubt = anyio.Event()
@@ -55,7 +59,7 @@ class Grants:
         found = self._known.get(hashed)
         now = self._monotonic()
         if found is not None and found[0] > now:
-            return found[1]
+            return self._still_good(found[1])
         try:
             async with self._database.reading() as session:
                 grant = await credentials.by_secret(session, hashed)
@@ -63,9 +67,8 @@ class Grants:
             raise unavailable("the server's database does not answer; try again") from error
         self._known.pop(hashed, None)
         if grant is None:
-            raise unauthorized(
-                "the credential has expired or was revoked: take a new kubeconfig of this server"
-            )
+            raise unauthorized(ENDED)
+        self._still_good(grant)
         self._known[hashed] = (now + BELIEVED_SECONDS, grant)
         if len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
@@ -75,10 +78,24 @@ class Grants:
     def opened(self, grant: Grant) -> AbstractContextManager[Open]:
         """Keep an eye on a request while it is answered. Raises as `Openings.opened`."""
         rights = frozenset({grant.credential_id, grant.cluster_id})
+        self._still_good(grant)
         return self._openings.opened(grant.user_id, rights, grant.expires_at)
+
+    def _still_good(self, grant: Grant) -> Grant:
+        """See that no hint has come since the database was asked: neither comes to life again.
+
+        Raises:
+            Refusal: one has.
+        """
+        if grant.credential_id in self._ended or grant.cluster_id in self._ended:
+            raise unauthorized(ENDED)
+        return grant
 
     def on_revoked(self, ended: UUID) -> None:
         """Take a hint: a credential has ended, or all of a cluster."""
+        self._ended[ended] = None
+        if len(self._ended) > MOST_KNOWN:
+            self._ended.popitem(last=False)
         for hashed, (_, grant) in [*self._known.items()]:
             if ended in {grant.credential_id, grant.cluster_id}:
                 del self._known[hashed]

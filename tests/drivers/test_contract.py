@@ -1,7 +1,7 @@
 """What every driver promises, and the worker relies on."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -83,8 +83,9 @@ async def test_a_life_from_prepare_to_delete(driver: Driver, tmp_path: Path) -> 
     access = await driver.finish(spec)
     assert isinstance(access, Access)
     assert "current-context" in access.kubeconfig
-    # Asking again changes nothing: a server may die right after it has asked.
-    assert await driver.finish(spec) == access
+    # Asking again changes nothing but for a new certificate: a server may die right after it asked.
+    again = await driver.finish(spec)
+    assert replace(again, proxy_identity=access.proxy_identity) == access
 
     (found,) = await driver.list_attempts()
     assert found.attempt_id == spec.attempt_id

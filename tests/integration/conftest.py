@@ -165,7 +165,7 @@ class Caller:
 
 async def sign_up(server: LabServer, username: str) -> Caller:
     """Register, and make a token with all scopes that the user has."""
-    async with httpx.AsyncClient(base_url=server.base_url, trust_env=False) as browser:
+    async with httpx.AsyncClient(base_url=server.base_url, trust_env=False, timeout=30) as browser:
         account = {"username": username, "password": "correct horse battery"}
         answer = await browser.post("/api/v1/auth/register", json=account)
         assert answer.status_code == 201, answer.text
@@ -173,7 +173,10 @@ async def sign_up(server: LabServer, username: str) -> Caller:
         wish = {"name": "test", "scopes": me["scopes"]}
         token = (await browser.post("/api/v1/tokens", json=wish)).json()["token"]
     http = httpx.AsyncClient(
-        base_url=server.base_url, headers={"Authorization": f"Bearer {token}"}, trust_env=False
+        base_url=server.base_url,
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+        timeout=30,
     )
     return Caller(http, token, server.base_url)
 

@@ -34,7 +34,9 @@ def problem(answer: httpx.Response, status: int, code: str) -> Problem:
 
 @pytest.fixture
 async def browser(lab_server: LabServer) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=lab_server.base_url, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=lab_server.base_url, trust_env=False, timeout=30
+    ) as client:
         yield client
 
 

@@ -193,7 +193,7 @@ async def test_half_a_request_is_not_waited_for(
     ann: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    monkeypatch.setattr(guarded, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(guarded, "REQUEST_SECONDS", 2.0)
     whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     body = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     halves = {

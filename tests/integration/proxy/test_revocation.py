@@ -107,6 +107,13 @@ async def test_a_lost_hint_is_made_up_for(site: Site) -> None:
     assert (await site.ask(site.at("/api")))[0] == 401
 
 
+async def test_a_hint_that_comes_while_the_database_is_asked_counts(site: Site) -> None:
+    """What was read before the end was committed is not believed after the hint."""
+    assert (await site.ask(site.at("/api")))[0] == 200
+    site.server.state["grants"].on_revoked(UUID(site.credential["id"]))
+    assert (await site.ask(site.at("/api")))[0] == 401
+
+
 async def test_credentials_are_listed_with_their_last_use_and_are_ones_own(site: Site) -> None:
     path = f"/api/v1/clusters/{site.mine}/credentials"
     await site.ask(site.at("/api"))
