@@ -7,8 +7,13 @@ from alembic import context
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from server.store.access_tables import AccessRow
 from server.store.database import driver_url
 from server.store.event_tables import EventRow
+
+TABLES = {row.metadata for row in (AccessRow, EventRow)}
+"""One: each module adds its tables to it when it is imported. What is left out would be dropped by
+the next migration that is written by comparing."""
 
 # A migration that waits for a lock makes everybody else wait behind it: rather fail and try again.
 LOCK_TIMEOUT = "2s"
@@ -16,7 +21,7 @@ LOCK_TIMEOUT = "2s"
 
 def run(connection: Connection) -> None:
     """Apply or compare, on an open connection."""
-    context.configure(connection=connection, target_metadata=EventRow.metadata, compare_type=True)
+    context.configure(connection=connection, target_metadata=list(TABLES), compare_type=True)
     with context.begin_transaction():
         context.run_migrations()
 
