@@ -9,7 +9,6 @@ import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -22,10 +21,10 @@ import anyio
 from anyio.abc import ByteStream
 
 from server.telemetry import get_logger
+from server.transport.joining import PIECE_BYTES, join
 
 Dial = Callable[[], Awaitable[ByteStream]]
 
-PIECE_BYTES: Final = 64 * 1024
 MOST: Final = 64
 """Apps whose connections are kept; those unused for longest go first."""
 
@@ -95,7 +94,7 @@ class Bridges:
             stream = await dial()
             try:
                 self.why.pop(app_id, None)
-                await _join(reader, writer, stream)
+                await join(reader, writer, stream)
             finally:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(1):
                     await stream.aclose()
@@ -106,41 +105,6 @@ class Bridges:
             log.exception("app_not_connected", app_id=str(app_id))
         finally:
             writer.close()
-
-
-async def _join(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stream: ByteStream
-) -> None:
-    """Pass bytes both ways until one side has closed.
-
-    Raises:
-        BrokenResourceError: the cluster said what is wrong.
-    """
-    broken: anyio.BrokenResourceError | None = None
-    async with anyio.create_task_group() as tasks:
-
-        async def onwards() -> None:
-            with suppress(OSError, anyio.BrokenResourceError):
-                while piece := await reader.read(PIECE_BYTES):
-                    await stream.send(piece)
-            tasks.cancel_scope.cancel()
-
-        async def back() -> None:
-            nonlocal broken
-            try:
-                async for piece in stream:
-                    writer.write(piece)
-                    await writer.drain()
-            except OSError:
-                pass  # the browser's side has gone
-            except anyio.BrokenResourceError as error:
-                broken = error
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(onwards)
-        tasks.start_soon(back)
-    if broken is not None and str(broken):
-        raise broken
 
 
 async def _close(way: _Way) -> None:

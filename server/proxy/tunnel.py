@@ -6,11 +6,10 @@ them, and a subprotocol that no WebSocket library would take passes too.
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 import anyio
 import httptools
-from anyio.abc import ByteStream
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from server.proxy import switching
@@ -19,8 +18,7 @@ from server.proxy.refusals import Headers, OwnAnswer, Refusal
 from server.proxy.switching import Switched
 from server.telemetry import get_logger
 from server.transport.guarded import GuardedHttp
-
-PIECE_BYTES: Final = 64 * 1024
+from server.transport.joining import PIECE_BYTES, join
 
 log = get_logger(__name__)
 
@@ -121,30 +119,8 @@ async def _answer(
     agreed = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
     _write_head(writer, answer.status, [*agreed, *headers])
     writer.write(answer.rest)
-    await _pass(reader, writer, answer.stream)
-
-
-async def _pass(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: ByteStream
-) -> None:
-    """Pass bytes both ways until one side has closed, and all that it said is passed on."""
-    async with anyio.create_task_group() as tasks:
-
-        async def onwards() -> None:
-            with suppress(OSError, anyio.BrokenResourceError):
-                while piece := await reader.read(PIECE_BYTES):
-                    await target.send(piece)
-            tasks.cancel_scope.cancel()
-
-        async def back() -> None:
-            with suppress(OSError, anyio.BrokenResourceError):
-                async for piece in target:
-                    writer.write(piece)
-                    await writer.drain()
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(onwards)
-        tasks.start_soon(back)
+    with suppress(anyio.BrokenResourceError):  # who is at the other end has seen it break
+        await join(reader, writer, answer.stream)
 
 
 def _write_head(writer: asyncio.StreamWriter, status: int, headers: Headers) -> None:
