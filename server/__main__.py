@@ -108,7 +108,7 @@ def listening(
                 open_listener(settings.host, port, fix=f"choose another one with {variable}")
             )
             for name, (port, variable) in relays.items()
-            if port is not None and settings.plays("api")
+            if port is not None
         }
         yield main, sockets
 

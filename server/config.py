@@ -237,6 +237,8 @@ class Settings(BaseSettings):
     @property
     def listens_for_proxy_on(self) -> int | None:
         """The port of the proxy, or None for no proxy."""
+        if not self.plays("api"):
+            return None
         if self.proxy_port is None:
             beside = self.port + PROXY_BESIDE
             return beside if beside <= MAX_PORT else self.port - PROXY_BESIDE
@@ -245,6 +247,8 @@ class Settings(BaseSettings):
     @property
     def listens_for_apps_on(self) -> int | None:
         """The port of published apps, or None for no apps."""
+        if not self.plays("api"):
+            return None
         if self.apps_port is None:
             beside = self.port + APPS_BESIDE
             return beside if beside <= MAX_PORT else self.port - APPS_BESIDE

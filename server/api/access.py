@@ -23,8 +23,8 @@ from server.api.clusters import owned
 from server.api.state import State
 from server.api.wire import answer, path_id, read_body, read_query
 from server.commands import credentials as commands
+from server.commands.credentials import Issued
 from server.errors import NoProxy
-from server.proxy.authority import names_in
 from server.store import credentials
 from server.store.accounts import Principal
 
@@ -70,15 +70,21 @@ async def _through_proxy(
     request: Request[State], principal: Principal, cluster: Cluster, seconds: int | None
 ) -> str:
     address = _proxy_address(request, cluster)
-    issued = await commands.issue_for_proxy(
+    issued = await _issue(request, principal, cluster, _made_for(request), seconds)
+    return files.for_proxy(cluster.name, address, issued.proof)
+
+
+async def _issue(
+    request: Request[State], principal: Principal, cluster: Cluster, name: str, seconds: int | None
+) -> Issued:
+    return await commands.issue_for_proxy(
         request.state["database"],
         principal=principal,
         cluster=cluster,
-        name=_made_for(request),
+        name=name,
         seconds=seconds,
         max_seconds=request.state["settings"].max_ttl_seconds,
     )
-    return files.for_proxy(cluster.name, address, issued.proof)
 
 
 async def _direct(
@@ -127,7 +133,7 @@ def _proxy_address(request: Request[State], cluster: Cluster) -> dict[str, str]:
     if identity.authority is not None:
         data = base64.b64encode(identity.authority.encode()).decode()
         address["certificate-authority-data"] = data
-    if settings.proxy_url is None and host not in names_in(identity.certificate):
+    if settings.proxy_url is None and host not in identity.names:
         address["tls-server-name"] = SURE_NAME
     return address
 
@@ -138,14 +144,7 @@ async def create_credential(request: Request[State]) -> Response:
     asked = await read_body(request, CreateCredential)
     cluster = await owned(request, principal)
     address = _proxy_address(request, cluster)
-    issued = await commands.issue_for_proxy(
-        request.state["database"],
-        principal=principal,
-        cluster=cluster,
-        name=asked.name,
-        seconds=asked.expires_in_seconds,
-        max_seconds=request.state["settings"].max_ttl_seconds,
-    )
+    issued = await _issue(request, principal, cluster, asked.name, asked.expires_in_seconds)
     authority = request.state["proxy"].authority if request.state["proxy"] else None
     created = CreatedCredential(
         **issued.credential.model_dump(),

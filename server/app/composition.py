@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import anyio
 import anyio.to_thread
@@ -65,15 +64,35 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         hub = Hub(database)
         streams = Streams(settings.streams_per_user)
         grants = Grants(database, monotonic=time.monotonic)
-
-        def on_revoked(credential_id: UUID) -> None:
-            told = (streams.on_revoked, grants.on_revoked, app_gate.on_revoked)
-            _tell((*told, terminals.on_revoked), credential_id)
+        provisioner, here = None, None
+        if driver is not None:
+            provisioner = made = Provisioner(
+                database=database,
+                driver=driver,
+                sealer=sealer,
+                data_dir=settings.data_dir,
+                host_name=settings.host_name,
+                wait_for_work=hub.wait_for_work,
+                max_creates=settings.max_creates,
+                log_cap_bytes=settings.log_cap_bytes,
+                deadlines=Deadlines().times(settings.deadline_factor),
+            )
+            here = Here(driver, lambda: made.host_id)
+        limits = Limits(settings.terminals_per_user, settings.terminals_per_cluster)
+        terminals = Terminals(database, limits, here)
 
         receivers = Receivers(
             event=hub.on_event,
             job=hub.on_job,
-            revoked=on_revoked,
+            revoked=partial(
+                _tell,
+                (
+                    streams.on_revoked,
+                    grants.on_revoked,
+                    app_gate.on_revoked,
+                    terminals.on_revoked,
+                ),
+            ),
             may_have_missed=partial(
                 _tell,
                 (
@@ -90,26 +109,11 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         lookout = Lookout(upstreams.of)
         tasks.start_soon(lookout.run)
         tasks.start_soon(partial(streams.watch, database, clock=lambda: datetime.now(UTC)))
-        here = None
-        if driver is not None:
-            provisioner = Provisioner(
-                database=database,
-                driver=driver,
-                sealer=sealer,
-                data_dir=settings.data_dir,
-                host_name=settings.host_name,
-                wait_for_work=hub.wait_for_work,
-                max_creates=settings.max_creates,
-                log_cap_bytes=settings.log_cap_bytes,
-                deadlines=Deadlines().times(settings.deadline_factor),
-            )
+        tasks.start_soon(terminals.run)
+        if provisioner is not None:
             tasks.start_soon(provisioner.run)
             with anyio.move_on_after(ANNOUNCE_SECONDS):
                 await provisioner.announced.wait()
-            here = Here(driver, lambda: provisioner.host_id)
-        limits = Limits(settings.terminals_per_user, settings.terminals_per_cluster)
-        terminals = Terminals(database, limits, here)
-        tasks.start_soon(terminals.run)
         if settings.plays("controllers"):
             tick = partial(anyio.sleep, reaper.TICK_SECONDS)
             tasks.start_soon(partial(reaper.run, database, tick=tick))

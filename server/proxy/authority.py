@@ -36,6 +36,8 @@ class Identity:
     key: Path
     authority: str | None
     """PEM, for kubeconfigs. None: an authority that every machine knows already."""
+    names: frozenset[str]
+    """The host names and addresses that the certificate is for."""
 
 
 def given(certificate: Path, key: Path, authority: Path | None) -> Identity:
@@ -47,13 +49,13 @@ def given(certificate: Path, key: Path, authority: Path | None) -> Identity:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
         text = authority.read_text() if authority is not None else None
-    except (OSError, ssl.SSLError) as error:
+        return Identity(certificate, key, text, names_in(certificate))
+    except (OSError, ssl.SSLError, ValueError) as error:
         raise StartFailed(
             f"the certificate of the proxy cannot be used: {error}",
             fix="see PYK8S_TLS_CERTIFICATE, PYK8S_TLS_KEY and PYK8S_TLS_AUTHORITY; without them "
             "the server makes a certificate of its own",
         ) from error
-    return Identity(certificate, key, text)
 
 
 def own(directory: Path, names: Sequence[str], *, now: datetime) -> Identity:
@@ -85,7 +87,8 @@ def own(directory: Path, names: Sequence[str], *, now: datetime) -> Identity:
             f"the proxy's certificates in {directory} cannot be used: {error}",
             fix=f"delete {directory} to have new ones made; kubeconfigs have to be taken anew then",
         ) from error
-    return Identity(paths["server.pem"], paths["server.key"], paths["ca.pem"].read_text())
+    trusted = paths["ca.pem"].read_text()
+    return Identity(paths["server.pem"], paths["server.key"], trusted, frozenset(names))
 
 
 def names_in(certificate: Path) -> frozenset[str]:
