@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from pyk8s.wire.apps import App, AppKind, PublishApp
 from pyk8s.wire.cluster import Phase
@@ -89,6 +89,17 @@ async def of_cluster(
     return [_app(row, url_of(row.host_label)) for row in rows]
 
 
+def _openable() -> tuple[ColumnElement[bool], ...]:
+    """Published, by a living user, in a cluster that is not being deleted."""
+    return (
+        AppRow.removed_at.is_(None),
+        UserRow.id == AppRow.user_id,
+        UserRow.disabled_at.is_(None),
+        ClusterRow.id == AppRow.cluster_id,
+        ClusterRow.phase.not_in([Phase.DELETING, Phase.DELETED]),
+    )
+
+
 async def by_host(session: ReadSession, host_label: str) -> Published | None:
     """Find what a host name stands for. None: nothing, or nothing any more."""
     found = (
@@ -97,11 +108,7 @@ async def by_host(session: ReadSession, host_label: str) -> Published | None:
             .outerjoin(AccessRow, AccessRow.cluster_id == AppRow.cluster_id)
             .where(
                 AppRow.host_label == host_label,
-                AppRow.removed_at.is_(None),
-                UserRow.id == AppRow.user_id,
-                UserRow.disabled_at.is_(None),
-                ClusterRow.id == AppRow.cluster_id,
-                ClusterRow.phase.not_in([Phase.DELETING, Phase.DELETED]),
+                *_openable(),
             )
         )
     ).one_or_none()
@@ -130,11 +137,7 @@ async def living_among(
     rows = await session.execute(
         select(AppRow.id, AppRow.cluster_id, AppRow.generation).where(
             AppRow.id.in_(app_ids),
-            AppRow.removed_at.is_(None),
-            UserRow.id == AppRow.user_id,
-            UserRow.disabled_at.is_(None),
-            ClusterRow.id == AppRow.cluster_id,
-            ClusterRow.phase.not_in([Phase.DELETING, Phase.DELETED]),
+            *_openable(),
         )
     )
     return [(row[0], row[1], row[2]) for row in rows]

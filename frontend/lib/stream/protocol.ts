@@ -1,4 +1,5 @@
 import type { components } from "@/lib/api/schema";
+import { readKnown } from "./known-frame";
 
 export const SUBPROTOCOL = "pyk8s.v1";
 export const CLUSTERS = "clusters";
@@ -16,14 +17,7 @@ const KNOWN: ReadonlySet<string> = new Set<ServerFrame["type"]>(["hello", "snaps
 
 /** Reads a frame. Null for what a newer server may say and this page does not know. */
 export function parseFrame(text: string): ServerFrame | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (typeof value !== "object" || value === null || !("type" in value)) return null;
-  return typeof value.type === "string" && KNOWN.has(value.type) ? (value as ServerFrame) : null;
+  return readKnown<ServerFrame>(text, KNOWN);
 }
 
 /** What a close code asks of a client. */

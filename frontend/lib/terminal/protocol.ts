@@ -1,4 +1,5 @@
 import type { components } from "@/lib/api/schema";
+import { readKnown } from "@/lib/stream/known-frame";
 
 export const TERMINAL_SUBPROTOCOL = "pyk8s.terminal.v1";
 
@@ -14,12 +15,5 @@ const KNOWN: ReadonlySet<string> = new Set<TerminalFrame["type"]>(["attached", "
 
 /** Reads a frame. Null for what a newer server may say and this page does not know. */
 export function parseTerminalFrame(text: string): TerminalFrame | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (typeof value !== "object" || value === null || !("type" in value)) return null;
-  return typeof value.type === "string" && KNOWN.has(value.type) ? (value as TerminalFrame) : null;
+  return readKnown<TerminalFrame>(text, KNOWN);
 }
