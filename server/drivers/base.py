@@ -222,6 +222,15 @@ class Driver(Protocol):
     async def answers(self, attempt_id: UUID, directory: Path) -> bool:
         """Ask whether the finished cluster's API server answers now. Never raises."""
 
+    async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
+        """See to it that this server reaches the API servers of running clusters.
+
+        A server may have lost the way since it made them: its own container was made anew.
+
+        Raises:
+            DriverError: the machine cannot be asked, or refuses.
+        """
+
     async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
         """Start a shell in a finished cluster.
 

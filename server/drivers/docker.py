@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from aiodocker.containers import DockerContainer
 from aiodocker.exceptions import DockerError
 from aiodocker.types import JSONObject
 
-from server.drivers import docker_shell
+from server.drivers import docker_shell, own_container
 from server.drivers.base import DriverError, Explanation
 from server.drivers.docker_errors import missing_is_fine, unreachable
 from server.drivers.docker_shell import DockerShell
@@ -272,12 +271,12 @@ class DockerEngine:
     async def join(self, network: str) -> None:
         """Connect the container in which this server runs to a network. Twice is no error."""
         async with self._asking() as client:
-            own = await client.containers.get(socket.gethostname())
-            try:
-                await (await client.networks.get(network)).connect({"Container": own.id})
-            except DockerError as error:
-                if "already exists in network" not in error.message:
-                    raise
+            await own_container.join(client, network)
+
+    async def joined(self) -> frozenset[str]:
+        """Name the networks of the container in which this server runs."""
+        async with self._asking() as client:
+            return await own_container.networks(client)
 
 
 def _volumes_of(container: DockerContainer) -> tuple[str, ...]:

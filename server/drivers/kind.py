@@ -20,9 +20,15 @@ import anyio.to_thread
 from ruamel.yaml import YAML
 
 from server.admission import Space
-from server.drivers import kind_evidence, kind_facts, kind_usage, kube_api, kube_identity
+from server.drivers import (
+    kind_evidence,
+    kind_facts,
+    kind_pieces,
+    kind_usage,
+    kube_api,
+    kube_identity,
+)
 from server.drivers.base import (
-    KIND_NAME_PREFIX,
     Access,
     AttemptSpec,
     Command,
@@ -36,16 +42,17 @@ from server.drivers.base import (
     Usage,
     kind_name,
 )
-from server.drivers.docker import DockerEngine, NotKilled, SubnetTaken, version_of
-from server.drivers.frozen import thaw
+from server.drivers.docker import DockerEngine, SubnetTaken, version_of
 from server.drivers.kind_delete import kind_delete
 from server.drivers.kind_facts import DEFAULT_IMAGE, NODE_REPOSITORY
+from server.drivers.kind_pieces import (
+    ATTEMPT_LABEL,
+    CLUSTER_ID_LABEL,
+    INSTANCE_LABEL,
+    network_name,
+)
 from server.drivers.kind_shell import open_shell
 from server.drivers.subnets import check_pool, free_subnets, host_routes
-
-INSTANCE_LABEL: Final = "pyk8s.instance"
-ATTEMPT_LABEL: Final = "pyk8s.attempt"
-CLUSTER_ID_LABEL: Final = "pyk8s.cluster"
 
 WAIT: Final = "2m"
 API_PORT: Final = 6443
@@ -72,16 +79,6 @@ class KindOptions:
     docker_url: str | None = None
     kind_path: Path | None = None
     in_container: bool = False
-
-
-def network_name(attempt_id: UUID) -> str:
-    """Name the Docker network of an attempt.
-
-    Docker gives a container the default route of the network whose name comes first. Ours must
-    come last: else a server in a container that joins it loses the route by which browsers and
-    programs reach it, and with it all their connections.
-    """
-    return f"zz-{kind_name(attempt_id)}"
 
 
 class KindDriver:
@@ -175,6 +172,11 @@ class KindDriver:
             url = f"https://{kind_name(attempt_id)}-control-plane:{API_PORT}"
         return kubeconfig, url
 
+    async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
+        """Join the clusters' networks again when the server's container was made anew."""
+        if self._options.in_container and attempt_ids:
+            await kind_pieces.rejoin(self._docker, attempt_ids)
+
     async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
         """Start a shell in the control-plane node."""
         return await open_shell(self._docker, attempt_id, wish)
@@ -187,9 +189,9 @@ class KindDriver:
         """Let kind delete, then sweep by label until a sweep finds nothing."""
         name = kind_name(attempt_id)
         await kind_delete(self._kind, name, directory, self._env(directory))
-        await self._sweep(name, attempt_id)  # even if kind said that all went well
+        await kind_pieces.sweep(self._docker, attempt_id)  # even if kind said that all went well
         for _ in range(MAX_SWEEPS):
-            if not await self._sweep(name, attempt_id):
+            if not await kind_pieces.sweep(self._docker, attempt_id):
                 break
         else:
             raise DriverError(
@@ -204,21 +206,7 @@ class KindDriver:
 
     async def list_attempts(self, known: Collection[UUID] = ()) -> Sequence[Found]:
         """Find networks by their label, and the nodes that belong to them by kind's."""
-        networks = await self._docker.networks(**{INSTANCE_LABEL: self._options.instance})
-        pieces: dict[UUID, list[str]] = {}
-        for network in networks:
-            with contextlib.suppress(KeyError, ValueError):
-                attempt_id = UUID(network.labels[ATTEMPT_LABEL])
-                pieces.setdefault(attempt_id, []).append(f"network {network.name}")
-        nodes: dict[UUID, dict[str, str]] = {}
-        for node in await self._docker.nodes():
-            with contextlib.suppress(ValueError):
-                attempt_id = UUID(node.cluster.removeprefix(KIND_NAME_PREFIX))
-                if attempt_id in pieces or attempt_id in known:
-                    pieces.setdefault(attempt_id, []).append(f"container {node.name}")
-                    pieces[attempt_id] += [f"volume {name}" for name in node.volumes]
-                    nodes.setdefault(attempt_id, {})[node.name] = node.state
-        return [Found(each, found, nodes.get(each, {})) for each, found in pieces.items()]
+        return await kind_pieces.find(self._docker, self._options.instance, known)
 
     async def _image(self, version: str) -> str:
         configured = self._options.node_image
@@ -257,20 +245,6 @@ class KindDriver:
                 "PYK8S_NETWORK_POOL to a range that this host does not use",
             )
         )
-
-    async def _sweep(self, name: str, attempt_id: UUID) -> int:
-        """Remove by label; give how much there was."""
-        nodes = await self._docker.nodes(name)
-        for node in nodes:
-            try:
-                await self._docker.remove_container(node)
-            except NotKilled:
-                await thaw(self._docker, node)
-                return len(nodes)  # what was killed ends now; the next sweep removes it
-        networks = await self._docker.networks(**{ATTEMPT_LABEL: str(attempt_id)})
-        for network in networks:
-            await self._docker.remove_network(network)
-        return len(nodes) + len(networks)
 
     def _env(self, directory: Path) -> dict[str, str]:
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

@@ -180,6 +180,9 @@ class SimulatedDriver:
         del directory
         return (self._pieces / kind_name(attempt_id) / "control-plane.json").exists()
 
+    async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
+        """Nothing is reached, and nothing can be lost."""
+
     async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
         """Start the script that plays the shell."""
         if not await self.answers(attempt_id, self._pieces):

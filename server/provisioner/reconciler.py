@@ -192,6 +192,7 @@ class Reconciler:
     ) -> None:
         """Say of each finished cluster what its nodes are like."""
         gone = set()
+        await self._keep_reachable(found, rows)
         for row in rows.values():
             if not verdicts.is_finished(row):
                 continue
@@ -215,6 +216,22 @@ class Reconciler:
                 verdict = await self._ask(row)
             await self._say(row, verdict)
         self._gone = frozenset(gone)
+
+    async def _keep_reachable(
+        self, found: Mapping[UUID, Found], rows: Mapping[UUID, Standing]
+    ) -> None:
+        running = [
+            key
+            for key, row in rows.items()
+            if key in found
+            and row.phase is Phase.READY
+            and row.driver == self._shop.driver.name
+            and judge(row, found[key].nodes) is verdicts.RUNNING
+        ]
+        try:
+            await self._shop.driver.keep_reachable(running)
+        except DriverError as error:
+            log.warning("not_reachable", reason=str(error))
 
     async def _ask(self, row: Standing) -> Verdict:
         """The nodes run again: is the cluster there again?"""

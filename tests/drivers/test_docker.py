@@ -13,7 +13,8 @@ import uuid_utils.compat as uuids
 
 from server.drivers.base import AttemptSpec, kind_name
 from server.drivers.docker import CLUSTER_LABEL, DockerEngine, SubnetTaken
-from server.drivers.kind import KindDriver, KindOptions, network_name
+from server.drivers.kind import KindDriver, KindOptions
+from server.drivers.kind_pieces import network_name
 from tests.drivers.conftest import why_no_kind
 
 pytestmark = pytest.mark.docker
@@ -80,8 +81,13 @@ async def test_a_server_in_a_container_joins_and_is_no_obstacle_to_deleting(
     try:
         route = default_route(container)
         await driver.prepare(spec)
+        assert network not in await engine.joined()
         await engine.join(network)
         await engine.join(network)
+        assert network in networks_of(container)
+        assert set(await engine.joined()) == networks_of(container)
+        docker("network", "disconnect", network, container)  # as if it had been made anew
+        await driver.keep_reachable([spec.attempt_id])
         assert network in networks_of(container)
         assert default_route(container) == route
     finally:

@@ -11,13 +11,8 @@ import uuid_utils.compat as uuids
 from pyk8s.wire.cluster import Phase
 from server.drivers.base import kind_name
 from server.drivers.docker import CLUSTER_LABEL
-from server.drivers.kind import (
-    ATTEMPT_LABEL,
-    INSTANCE_LABEL,
-    KindDriver,
-    KindOptions,
-    network_name,
-)
+from server.drivers.kind import KindDriver, KindOptions
+from server.drivers.kind_pieces import ATTEMPT_LABEL, INSTANCE_LABEL, network_name
 from tests.drivers.conftest import why_no_kind
 from tests.integration.provisioner.conftest import Lab, eventually
 from tests.integration.provisioner.test_failures import all_done

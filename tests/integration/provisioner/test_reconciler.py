@@ -30,6 +30,14 @@ class Watched(SimulatedDriver):
         self.hangs = False
         self.is_silent = False
         self.deleted: list[UUID] = []
+        self.kept_reachable: list[UUID] = []
+
+    async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
+        self.kept_reachable = list(attempt_ids)
+        if self.is_silent:
+            raise DriverError(
+                Explanation(code="docker_refused", title="No", cause="no network", fix="wait")
+            )
 
     async def list_attempts(self, known: Collection[UUID] = ()) -> Sequence[Found]:
         self.sweeps += 1
@@ -190,11 +198,14 @@ async def test_stopped_nodes_are_told_of_until_they_answer(lab: Lab, driver: Wat
         stopped = await has_reason(lab, cluster_id, "NodesStopped")
         assert stopped.status == "False"
         assert "control-plane" in stopped.message
+        await driver.more_sweeps()
+        assert driver.kept_reachable == []
         driver.is_silent = True
         node.write_text(running)
         assert (await has_reason(lab, cluster_id, "NotAnswering")).status == "Unknown"
         driver.is_silent = False
         assert (await has_reason(lab, cluster_id, "NodesRunning")).status == "True"
+        assert driver.kept_reachable == [attempt_id]
         before = (await lab.cluster(cluster_id)).last_seq
         await driver.more_sweeps()
         cluster = await lab.cluster(cluster_id)
