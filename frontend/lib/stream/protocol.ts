@@ -17,7 +17,7 @@ const KNOWN: ReadonlySet<string> = new Set<ServerFrame["type"]>(["hello", "snaps
 
 /** Reads a frame. Null for what a newer server may say and this page does not know. */
 export function parseFrame(text: string): ServerFrame | null {
-  return readKnown<ServerFrame>(text, KNOWN);
+  return readKnown(text, KNOWN) as ServerFrame | null;
 }
 
 /** What a close code asks of a client. */

@@ -15,5 +15,5 @@ const KNOWN: ReadonlySet<string> = new Set<TerminalFrame["type"]>(["attached", "
 
 /** Reads a frame. Null for what a newer server may say and this page does not know. */
 export function parseTerminalFrame(text: string): TerminalFrame | null {
-  return readKnown<TerminalFrame>(text, KNOWN);
+  return readKnown(text, KNOWN) as TerminalFrame | null;
 }
