@@ -1,4 +1,4 @@
-"""extend, cancel, retry."""
+"""extend, pause, resume, cancel, retry."""
 
 from typing import Annotated
 
@@ -10,11 +10,18 @@ from pyk8s.cli.names import Name, find
 from pyk8s.cli.options import duration
 from pyk8s.cli.session import Session
 from pyk8s.cli.words import plain, spoken, until
+from pyk8s.client.cluster import Cluster
+from pyk8s.wire.cluster import Phase
 
 Longer = Annotated[
     int,
     typer.Argument(parser=duration, metavar="TIME", help="How much longer: 30m, 2h, 1h30m, 1d."),
 ]
+
+Wait = Annotated[bool, typer.Option(help="Wait until it is so.")]
+
+REST_SECONDS = 120.0
+"""A pause takes a moment, and so does waking; a node that had ended meanwhile is started anew."""
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +39,24 @@ def register(app: typer.Typer) -> None:
             name=lambda item: str(item["name"]),
             table=lambda: session.out.print(f"{plain(cluster.name)}{left}"),
         )
+
+    @command(app, "pause")
+    async def _(session: Session, name: Name, *, wait: Wait = True) -> None:
+        """Freeze a cluster: it keeps its memory and takes no CPU. Whoever uses it wakes it."""
+        async with session.lab() as lab:
+            cluster = await (await find(lab, name)).pause()
+            if wait:
+                await cluster.wait(Phase.PAUSED, timeout_seconds=REST_SECONDS)
+        _tell_phase(session, cluster)
+
+    @command(app, "resume")
+    async def _(session: Session, name: Name, *, wait: Wait = True) -> None:
+        """Let a paused cluster go on where it was."""
+        async with session.lab() as lab:
+            cluster = await (await find(lab, name)).resume()
+            if wait:
+                await cluster.wait(Phase.READY, timeout_seconds=REST_SECONDS)
+        _tell_phase(session, cluster)
 
     @command(app, "cancel")
     async def _(session: Session, name: Name) -> None:
@@ -64,3 +89,11 @@ def register(app: typer.Typer) -> None:
             name=lambda item: str(item["name"]),
             table=lambda: welcome(session, cluster),
         )
+
+
+def _tell_phase(session: Session, cluster: Cluster) -> None:
+    session.show(
+        cluster.document,
+        name=lambda item: str(item["name"]),
+        table=lambda: session.out.print(f"{plain(cluster.name)} is {cluster.phase}"),
+    )

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from pyk8s.client.backoff import Backoff
-from pyk8s.client.cluster import Cluster, path_of
+from pyk8s.client.cluster import Cluster
 from pyk8s.client.http import Http
+from pyk8s.client.lifetime import path_of
 
 PAGE = 100
 

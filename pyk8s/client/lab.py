@@ -13,13 +13,13 @@ import httpx
 
 from pyk8s.client import accounts, config
 from pyk8s.client.backoff import Backoff
-from pyk8s.client.cluster import path_of
 from pyk8s.client.clusters import Clusters
 from pyk8s.client.credentials import Credentials
 from pyk8s.client.errors import ApiProblem, Unreachable
 from pyk8s.client.health import Vitals, ask
 from pyk8s.client.http import Http, understand
 from pyk8s.client.kept_tokens import KeptTokens, state_folder
+from pyk8s.client.lifetime import path_of
 from pyk8s.wire.accounts import Me
 from pyk8s.wire.service import Capacity, ServerInfo, Template, TemplateList
 

@@ -14,7 +14,7 @@ from server.api.auth import authenticate
 from server.api.state import State
 from server.api.wire import answer, id_or_name, read_body, read_query, several
 from server.commands import clusters as commands
-from server.commands import lease, lifetime
+from server.commands import lease, lifetime, resting
 from server.commands.clusters import Limits, not_found
 from server.config import Settings
 from server.errors import NoEvidence, ValidationFailed
@@ -154,6 +154,24 @@ async def retry(request: Request[State]) -> Response:
     """Create a failed cluster anew."""
     principal = await authenticate(request, Scope.CLUSTERS_WRITE)
     cluster = await lifetime.retry_create(
+        request.state["database"], owner_id=principal.user.id, id_or_name=id_or_name(request)
+    )
+    return answer(cluster, 202)
+
+
+async def pause(request: Request[State]) -> Response:
+    """Freeze a cluster; whoever uses it wakes it. Asking again is no error."""
+    principal = await authenticate(request, Scope.CLUSTERS_WRITE)
+    cluster = await resting.pause_cluster(
+        request.state["database"], owner_id=principal.user.id, id_or_name=id_or_name(request)
+    )
+    return answer(cluster, 202)
+
+
+async def resume(request: Request[State]) -> Response:
+    """Let a paused cluster go on. Asking again is no error."""
+    principal = await authenticate(request, Scope.CLUSTERS_WRITE)
+    cluster = await resting.resume_cluster(
         request.state["database"], owner_id=principal.user.id, id_or_name=id_or_name(request)
     )
     return answer(cluster, 202)

@@ -146,6 +146,20 @@ ENDPOINTS: Final = (
         (*UNSAFE, NotFound, PhaseConflict, NoProvisioner),
     ),
     Endpoint(
+        "POST",
+        f"{CLUSTER}/pause",
+        clusters.pause,
+        {202: Cluster},
+        (*UNSAFE, NotFound, PhaseConflict),
+    ),
+    Endpoint(
+        "POST",
+        f"{CLUSTER}/resume",
+        clusters.resume,
+        {202: Cluster},
+        (*UNSAFE, NotFound, PhaseConflict),
+    ),
+    Endpoint(
         "GET",
         f"{CLUSTER}/events",
         events.events,

@@ -11,6 +11,7 @@ from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
 from server.kube.upstream import Upstreams
+from server.kube.waking import Waker
 from server.proxy.authority import Identity
 from server.proxy.grants import Grants
 from server.resources.lookout import Lookout
@@ -40,6 +41,7 @@ class State(TypedDict):
     streams: Streams
     upstreams: Upstreams
     grants: Grants
+    waker: Waker
     app_gate: AppGate
     proxy: Identity | None
     """What the proxy's listener shows; None: there is no proxy."""

@@ -145,7 +145,7 @@ class Connection:
             session = terminals.find(principal.user.id, self._cluster.id, query.session)
             await session.resize(query.rows, query.cols)
             return session
-        if self._cluster.phase is not Phase.READY:
+        if self._cluster.phase not in {Phase.READY, Phase.PAUSED}:
             raise NotReady(
                 f"the cluster is {self._cluster.phase}, so there is no shell in it",
                 fix="wait until it is ready",

@@ -23,6 +23,7 @@ from server.config import Settings
 from server.controllers import reaper, retention
 from server.fanout.hub import Hub
 from server.kube.upstream import Upstreams
+from server.kube.waking import Waker
 from server.provisioner.provisioner import Provisioner
 from server.provisioner.workshop import Deadlines
 from server.proxy.gate import ClusterGate
@@ -54,6 +55,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             AppGate(
                 database,
                 upstreams,
+                waker := Waker(database),
                 key=sealer.derive(links.PURPOSE),
                 at=settings.apps_at,
                 monotonic=time.monotonic,
@@ -79,10 +81,12 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             )
             here = Here(driver, lambda: made.host_id)
         limits = Limits(settings.terminals_per_user, settings.terminals_per_cluster)
-        terminals = Terminals(database, limits, here)
+        terminals = Terminals(database, limits, here, waker)
+        waker.tell_moved(grants.on_moved)
+        waker.tell_moved(app_gate.on_moved)
 
         receivers = Receivers(
-            event=hub.on_event,
+            event=partial(_tell, (waker.on_event, hub.on_event)),
             job=hub.on_job,
             revoked=partial(
                 _tell,
@@ -131,6 +135,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             streams=streams,
             upstreams=upstreams,
             grants=grants,
+            waker=waker,
             app_gate=app_gate,
             proxy=identity_of(settings) if settings.listens_for_proxy_on is not None else None,
             lookout=lookout,
@@ -150,7 +155,7 @@ async def relaying(state: State, sockets: Mapping[str, socket.socket]) -> AsyncI
     """Serve what relays into clusters, each on its socket, around what is running."""
     async with AsyncExitStack() as serving:
         if "proxy" in sockets:
-            gate = ClusterGate(state["grants"], state["upstreams"])
+            gate = ClusterGate(state["grants"], state["upstreams"], state["waker"])
             await serving.enter_async_context(proxying(sockets["proxy"], state["proxy"], gate))
         if "apps" in sockets:
             await serving.enter_async_context(proxying(sockets["apps"], None, state["app_gate"]))

@@ -18,6 +18,7 @@ from server.apps.links import Link, NoLink
 from server.errors import LabError
 from server.kube.ports import NoPort, Place, PortStream, open_port
 from server.kube.upstream import Upstreams
+from server.kube.waking import Waker
 from server.proxy.openings import Openings
 from server.proxy.passage import Asked, Passage
 from server.store import apps
@@ -43,6 +44,7 @@ class AppGate:
         self,
         database: Database,
         upstreams: Upstreams,
+        waker: Waker,
         *,
         key: bytes,
         at: str,
@@ -51,6 +53,7 @@ class AppGate:
         """`key`: signs links. `at`: the URL whose sub-domains are apps."""
         self._database = database
         self._upstreams = upstreams
+        self._waker = waker
         self._key = key
         self._scheme = urlsplit(at).scheme
         self._domain = urlsplit(at).hostname or ""
@@ -96,6 +99,12 @@ class AppGate:
                 del self._known[label]
         self._openings.end_with({ended})
         self._check_at = min(self._check_at, self._monotonic() + AFTER_HINT_SECONDS)
+
+    def on_moved(self, cluster_id: UUID) -> None:
+        """Take a hint: a cluster may be in another phase than when it was looked up."""
+        for label, (_, app) in [*self._known.items()]:
+            if app is not None and app.cluster_id == cluster_id:
+                del self._known[label]
 
     def on_may_have_missed(self) -> None:
         """Look everything up again: hints may have been lost."""
@@ -163,8 +172,13 @@ class AppGate:
         raise refusal
 
     async def _passage(self, asked: Asked, app: Published, link: Link) -> Passage:
-        if app.attempt_id is None or app.phase is not Phase.READY:
+        if app.attempt_id is None or app.phase not in {Phase.READY, Phase.PAUSED}:
             raise answers.not_ready(app.phase)
+        if app.phase is Phase.PAUSED:
+            try:
+                await self._waker.awake(app.cluster_id)
+            except LabError as error:
+                raise answers.not_ready(error.detail) from error
         dial = partial(self._dial, app, app.attempt_id)
         named = f"{app.kind} {app.namespace}/{app.target}, port {app.port}"
 

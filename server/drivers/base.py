@@ -231,6 +231,22 @@ class Driver(Protocol):
             DriverError: the machine cannot be asked, or refuses.
         """
 
+    async def pause(self, attempt_id: UUID) -> None:
+        """Stop a finished cluster in the middle of whatever it does. Twice is no error.
+
+        Raises:
+            DriverError: it cannot be stopped.
+        """
+
+    async def wake(self, attempt_id: UUID, directory: Path) -> None:
+        """Let a cluster go on where it was stopped, and wait until its API server answers.
+
+        One that runs is no error, and one whose nodes have ended meanwhile is started.
+
+        Raises:
+            DriverError: it cannot go on, or does not answer in time.
+        """
+
     async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
         """Start a shell in a finished cluster.
 

@@ -71,7 +71,7 @@ class DockerEngine:
             self._client = None
 
     @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[aiodocker.Docker]:
+    async def asking(self) -> AsyncIterator[aiodocker.Docker]:
         """Give the client, and put its errors into words.
 
         Raises:
@@ -99,13 +99,13 @@ class DockerEngine:
 
     async def info(self) -> dict[str, Any]:
         """Ask Docker about itself and its machine."""
-        async with self._asking() as client:
+        async with self.asking() as client:
             return dict(await client.system.info())
 
     async def node_images(self) -> dict[str, str]:
         """List the local node images of kind: Kubernetes version to image."""
         found: dict[str, str] = {}
-        async with self._asking() as client:
+        async with self.asking() as client:
             for image in await client.images.list():
                 for tag in image.get("RepoTags") or ():
                     version = version_of(tag)
@@ -116,7 +116,7 @@ class DockerEngine:
     async def networks(self, **labels: str) -> list[Network]:
         """List networks, of all or with certain labels."""
         filters = {"label": [f"{name}={value}" for name, value in labels.items()]}
-        async with self._asking() as client:
+        async with self.asking() as client:
             listed = await client.networks.list(filters=filters if labels else None)
         return [
             Network(
@@ -139,7 +139,7 @@ class DockerEngine:
             SubnetTaken: another network has these addresses.
             DriverError: Docker does not answer or refuses.
         """
-        async with self._asking() as client:
+        async with self.asking() as client:
             try:
                 await client.networks.create(
                     {
@@ -157,7 +157,7 @@ class DockerEngine:
 
     async def remove_network(self, network: Network) -> None:
         """Remove a network, whoever is still connected to it. A missing one is no error."""
-        async with self._asking() as client:
+        async with self.asking() as client:
             with missing_is_fine():
                 handle = await client.networks.get(network.id)
                 for container in (await handle.show()).get("Containers") or ():
@@ -168,7 +168,7 @@ class DockerEngine:
     async def nodes(self, cluster: str | None = None) -> list[Container]:
         """List the containers that kind made, of one cluster or of all."""
         label = CLUSTER_LABEL if cluster is None else f"{CLUSTER_LABEL}={cluster}"
-        async with self._asking() as client:
+        async with self.asking() as client:
             listed = await client.containers.list(all=True, filters={"label": [label]})
             return [
                 Container(
@@ -183,12 +183,12 @@ class DockerEngine:
 
     async def inspect(self, container: Container) -> dict[str, Any]:
         """Tell all that Docker knows of a container."""
-        async with self._asking() as client:
+        async with self.asking() as client:
             return dict(await client.containers.container(container.id).show())
 
     async def stats(self, container: Container) -> dict[str, Any]:
         """Tell what a container has used; of one that does not run, nothing."""
-        async with self._asking() as client:
+        async with self.asking() as client:
             # One reading only: Docker would else take a second to make two of them.
             once = {"stream": "false", "one-shot": "true"}
             return dict(
@@ -199,7 +199,7 @@ class DockerEngine:
 
     async def logs(self, container: Container, *, lines: int, limit: int) -> bytes:
         """Give the last lines that a container printed, at most `limit` bytes of them."""
-        async with self._asking() as client:
+        async with self.asking() as client:
             said = await client.containers.container(container.id).log(
                 stdout=True, stderr=True, tail=lines, timeout=TIMEOUT
             )
@@ -208,7 +208,7 @@ class DockerEngine:
     async def output(self, container: Container, argv: Sequence[str], *, limit: int) -> bytes:
         """Run a program in a container; give the end of what it prints, whatever its result."""
         out = bytearray()
-        async with self._asking() as client:
+        async with self.asking() as client:
             run = await client.containers.container(container.id).exec(list(argv))
             async with run.start(detach=False, timeout=TIMEOUT) as stream:
                 while (message := await stream.read_out()) is not None:
@@ -228,14 +228,14 @@ class DockerEngine:
         end: Callable[[], Awaitable[None]],
     ) -> DockerShell:
         """Start a program in a container, on a terminal. `end` has to end it."""
-        async with self._asking() as client:
+        async with self.asking() as client:
             return await docker_shell.start(
                 client, container, argv, env, rows=rows, cols=cols, end=end
             )
 
     async def execute(self, container: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
         """Run a program in a container to its end, whatever its result."""
-        async with self._asking() as client:
+        async with self.asking() as client:
             handle = client.containers.container(container)
             run = await handle.exec(list(argv), environment=dict(env))
             async with run.start(detach=False, timeout=TIMEOUT) as stream:
@@ -249,7 +249,7 @@ class DockerEngine:
             NotKilled: it does not end.
             DriverError: Docker does not answer or refuses.
         """
-        async with self._asking() as client:
+        async with self.asking() as client:
             try:
                 with missing_is_fine():
                     await client.containers.container(container.id).delete(force=True, v=True)
@@ -260,7 +260,7 @@ class DockerEngine:
 
     async def run(self, config: JSONObject) -> None:
         """Make a container, let it come to its end, and remove it."""
-        async with self._asking() as client:
+        async with self.asking() as client:
             container = await client.containers.create(config)
             try:
                 await container.start()
@@ -270,12 +270,12 @@ class DockerEngine:
 
     async def join(self, network: str) -> None:
         """Connect the container in which this server runs to a network. Twice is no error."""
-        async with self._asking() as client:
+        async with self.asking() as client:
             await own_container.join(client, network)
 
     async def joined(self) -> frozenset[str]:
         """Name the networks of the container in which this server runs."""
-        async with self._asking() as client:
+        async with self.asking() as client:
             return await own_container.networks(client)
 
 

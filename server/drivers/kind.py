@@ -23,6 +23,7 @@ from server.admission import Space
 from server.drivers import (
     kind_evidence,
     kind_facts,
+    kind_pause,
     kind_pieces,
     kind_usage,
     kube_api,
@@ -176,6 +177,16 @@ class KindDriver:
         """Join the clusters' networks again when the server's container was made anew."""
         if self._options.in_container and attempt_ids:
             await kind_pieces.rejoin(self._docker, attempt_ids)
+
+    async def pause(self, attempt_id: UUID) -> None:
+        """Freeze every node."""
+        await kind_pause.pause(self._docker, kind_name(attempt_id))
+
+    async def wake(self, attempt_id: UUID, directory: Path) -> None:
+        """Thaw every node, or start those that have ended, and ask the API server."""
+        await kind_pause.wake(self._docker, kind_name(attempt_id))
+        kubeconfig, url = await self._access(attempt_id, directory)
+        await kind_pause.wait_until_awake(kube_api.read_kubeconfig(kubeconfig), url)
 
     async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
         """Start a shell in the control-plane node."""

@@ -82,13 +82,18 @@ def read_kubeconfig(text: str) -> Credentials:
 
 
 @asynccontextmanager
-async def connect(credentials: Credentials, url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Open a client that is the administrator, and believes the cluster's own authority only."""
+async def connect(
+    credentials: Credentials, url: str, *, seconds: float = CALL_SECONDS
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Open a client that is the administrator, and believes the cluster's own authority only.
+
+    `seconds`: how long each call may take.
+    """
     identity = credentials.certificate + b"\n" + credentials.key
     async with httpx.AsyncClient(
         base_url=url,
         verify=context(credentials.authority, identity),
-        timeout=CALL_SECONDS,
+        timeout=seconds,
         trust_env=False,
     ) as client:
         yield client

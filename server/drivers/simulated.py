@@ -183,6 +183,22 @@ class SimulatedDriver:
     async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
         """Nothing is reached, and nothing can be lost."""
 
+    async def pause(self, attempt_id: UUID) -> None:
+        """Write it down."""
+        await anyio.to_thread.run_sync(partial(self._set_states, attempt_id, "paused"))
+
+    async def wake(self, attempt_id: UUID, directory: Path) -> None:
+        """Write it down."""
+        if not await self.answers(attempt_id, directory):
+            raise DriverError(_NOT_ANSWERING)
+        await anyio.to_thread.run_sync(partial(self._set_states, attempt_id, "running"))
+
+    def _set_states(self, attempt_id: UUID, state: str) -> None:
+        for path in sorted((self._pieces / kind_name(attempt_id)).glob("*.json")):
+            said = json.loads(path.read_text() or "{}")
+            if "container" in said:
+                path.write_text(json.dumps(said | {"state": state}))
+
     async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
         """Start the script that plays the shell."""
         if not await self.answers(attempt_id, self._pieces):

@@ -210,10 +210,11 @@ class Reconciler:
                     and findings.gone_id(row.attempt_id) not in asked
                 ):
                     continue
-            elif verdict is verdicts.RUNNING and row.phase is Phase.READY:
+            elif verdict is verdicts.RUNNING:
                 if not verdicts.is_ours(row.ready):
                     continue
-                verdict = await self._ask(row)
+                is_paused = row.phase is Phase.PAUSED
+                verdict = verdicts.FROZEN if is_paused else await self._ask(row)
             await self._say(row, verdict)
         self._gone = frozenset(gone)
 

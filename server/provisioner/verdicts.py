@@ -31,6 +31,8 @@ RUNNING: Final = Verdict("True", "NodesRunning", "all nodes run again and the AP
 SILENT: Final = Verdict(
     "Unknown", "NotAnswering", "all nodes run, but the API server does not answer yet"
 )
+AWAKE: Final = Verdict("True", "Resumed", "it goes on where it was, and its API server answers")
+FROZEN: Final = Verdict("False", "Paused", "its nodes are frozen; whoever uses it wakes it")
 GONE: Final = Verdict("False", "NodesGone", "the containers of the cluster are not there any more")
 _STOPPED: Final = "NodesStopped"
 _MISSING: Final = "NodesMissing"

@@ -5,10 +5,11 @@ Stopping the server leaves the runners running: their creates are taken up at th
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from pyk8s.wire.facts import Note
+from server.admission import Space
 from server.drivers.base import DriverError, Explanation
 from server.errors import LostClaim, Unavailable
 from server.provisioner import outcome
@@ -17,6 +18,7 @@ from server.provisioner.delete import delete
 from server.provisioner.holding import LEASE_SECONDS, Holding, to_the_end
 from server.provisioner.line import Line
 from server.provisioner.removal import remove_again
+from server.provisioner.resting import pause, wake
 from server.provisioner.workshop import Workshop
 from server.store import claims, event_log, jobs
 from server.store.jobs import ClaimedJob, JobKind
@@ -27,6 +29,9 @@ POLL_SECONDS: Final = 2.0
 MAX_CREATES: Final = 64
 """However large the machine is: each takes connections and memory of this process."""
 MAX_DELETES: Final = 4
+MAX_PAUSES: Final = 8
+MAX_WAKES: Final = 32
+"""Docker does each in some 50 ms; waking takes longer, and somebody waits for it."""
 MAX_TRIES: Final = 5
 """After so many claims a create that always breaks is given up."""
 MAX_PAUSE_SECONDS: Final = 60.0
@@ -38,6 +43,13 @@ INTERNAL: Final = Explanation(
     cause="the create broke again and again; the server's log has the details",
     fix="create the cluster again, and show the server's log to its operator",
 )
+
+_WORK: Final[Mapping[JobKind, Callable[[Workshop, Holding], Awaitable[None]]]] = {
+    "create": create,
+    "delete": delete,
+    "pause": pause,
+    "wake": wake,
+}
 
 log = get_logger(__name__)
 
@@ -61,6 +73,8 @@ class Worker:
         self._room: dict[JobKind, int] = {
             "create": max_creates or MAX_CREATES,
             "delete": max_deletes,
+            "pause": MAX_PAUSES,
+            "wake": MAX_WAKES,
         }
         self._holdings: set[Holding] = set()
         self._freed = asyncio.Event()
@@ -81,19 +95,12 @@ class Worker:
                 tasks.create_task(self._work(holding))
 
     async def _claim(self) -> ClaimedJob | None:
-        kinds = [kind for kind, room in self._room.items() if room > 0]
         try:
-            space = await self._line.space()
-            async with self._shop.database.transaction() as session:
-                await claims.take_turn(session)
-                job = await claims.claim(
-                    session,
-                    host_id=self._shop.host_id,
-                    worker=self._name,
-                    lease_seconds=LEASE_SECONDS,
-                    kinds=kinds,
-                    fresh=await self._line.next(session, space),
-                )
+            # What needs no place first: it must not wait for the machine to be measured.
+            job = await self._take(None, is_fresh_wanted=False)
+            if job is None:
+                space = await self._line.space()
+                job = await self._take(space, is_fresh_wanted=True)
             if job is None:
                 await self._line.tell()
             return job
@@ -101,6 +108,18 @@ class Worker:
             log.warning("no_claim", reason=error.detail)
             await asyncio.sleep(POLL_SECONDS)
             return None
+
+    async def _take(self, space: Space | str | None, *, is_fresh_wanted: bool) -> ClaimedJob | None:
+        async with self._shop.database.transaction() as session:
+            await claims.take_turn(session)
+            return await claims.claim(
+                session,
+                host_id=self._shop.host_id,
+                worker=self._name,
+                lease_seconds=LEASE_SECONDS,
+                kinds=[kind for kind, room in self._room.items() if room > 0],
+                fresh=await self._line.next(session, space) if is_fresh_wanted else None,
+            )
 
     async def _pause(self) -> None:
         """Wait for a hint, for a place that becomes free, or for a while."""
@@ -148,7 +167,7 @@ class Worker:
             log.warning("late_pieces_left", job=str(job.id), reason=str(error))
 
     async def _hold_and_do(self, holding: Holding) -> None:
-        do = create if holding.job.kind == "create" else delete
+        do = _WORK[holding.job.kind]
         try:
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(holding.beat())

@@ -9,6 +9,7 @@ from anyio.abc import ByteStream
 from pyk8s.wire.cluster import Phase
 from server.errors import LabError
 from server.kube.upstream import Upstream, Upstreams, host_and_port
+from server.kube.waking import Waker
 from server.proxy import headers as rules
 from server.proxy.grants import Grants
 from server.proxy.passage import Asked, Passage
@@ -22,9 +23,10 @@ WEBSOCKET: Final = b"websocket"
 class ClusterGate:
     """Lets a credential into its cluster, under the name of its user."""
 
-    def __init__(self, grants: Grants, upstreams: Upstreams) -> None:
+    def __init__(self, grants: Grants, upstreams: Upstreams, waker: Waker) -> None:
         self._grants = grants
         self._upstreams = upstreams
+        self._waker = waker
 
     async def admit(self, asked: Asked) -> Passage:
         """Find who asks, for what, and where that is.
@@ -68,11 +70,11 @@ class ClusterGate:
         self._grants.stop()
 
     async def _upstream_of(self, grant: Grant) -> Upstream:
-        if grant.phase is Phase.PAUSED:
-            raise unavailable(f"the cluster {grant.cluster_name} is paused: resume it first")
-        if grant.attempt_id is None or grant.phase is not Phase.READY:
+        if grant.attempt_id is None or grant.phase not in {Phase.READY, Phase.PAUSED}:
             raise unavailable(f"the cluster {grant.cluster_name} is {grant.phase}, not ready")
         try:
+            if grant.phase is Phase.PAUSED:
+                await self._waker.awake(grant.cluster_id)
             return await self._upstreams.for_people(grant.cluster_id, grant.attempt_id)
         except LabError as error:
             raise unavailable(error.detail) from error

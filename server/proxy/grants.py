@@ -101,6 +101,12 @@ class Grants:
                 del self._known[hashed]
         self._openings.end_with({ended})
 
+    def on_moved(self, cluster_id: UUID) -> None:
+        """Take a hint: a cluster may be in another phase than when it was looked up."""
+        for hashed, (_, grant) in [*self._known.items()]:
+            if grant.cluster_id == cluster_id:
+                del self._known[hashed]
+
     def on_may_have_missed(self) -> None:
         """Look everything up again: hints may have been lost."""
         self._known.clear()

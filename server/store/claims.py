@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from functools import cache
-from typing import Final
+from typing import Final, cast, get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,6 +24,7 @@ from server.store.database import WriteSession
 from server.store.jobs import ClaimedJob, JobKind, in_seconds
 from server.store.tables import AttemptRow, JobRow
 
+_TURNS: Final = ((JobRow.kind == "wake", 0), (JobRow.kind == "delete", 1))
 _CLAIMS: Final = 0x70796B3A  # any constant of our own for pg_advisory_xact_lock
 
 
@@ -82,10 +83,10 @@ async def claim(
     host_id: UUID,
     worker: str,
     lease_seconds: float,
-    kinds: Collection[JobKind] = ("create", "delete"),
+    kinds: Collection[JobKind] = get_args(JobKind),
     fresh: UUID | None = None,
 ) -> ClaimedJob | None:
-    """Take the oldest job that this host may do, deletes first. None: there is none.
+    """Take the oldest job that this host may do, wakes first, then deletes. None: there is none.
 
     Of the creates that nobody has begun only `fresh` is taken: the one that there is a place for.
     A job whose lease has run out may be taken again; it then gets a higher fence. The caller has
@@ -115,12 +116,13 @@ async def claim(
     return ClaimedJob(
         id=row.id,
         cluster_id=row.cluster_id,
-        kind="create" if row.kind == "create" else "delete",
+        kind=cast("JobKind", row.kind),
         fence=row.fence,
         tries=row.tries,
         cancel_requested=row.cancel_requested_at is not None,
         created_at=row.created_at,
         outcome=row.outcome,
+        reason=row.reason,
     )
 
 
@@ -135,7 +137,7 @@ def _due() -> Select[UUID]:
             or_(~is_fresh(), is_fresh_one),
             *claimable(bindparam("host_id", type_=Uuid())),
         )
-        .order_by(case((JobRow.kind == "delete", 0), else_=1), JobRow.created_at)
+        .order_by(case(*_TURNS, else_=len(_TURNS)), JobRow.created_at)
         .limit(1)
         .with_for_update(skip_locked=True, of=JobRow)
     )

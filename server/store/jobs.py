@@ -20,11 +20,11 @@ from sqlalchemy import (
 )
 
 from server.errors import LostClaim
-from server.store.database import WriteSession
+from server.store.database import ReadSession, WriteSession
 from server.store.hints import JOBS_CHANNEL
 from server.store.tables import JobRow
 
-JobKind = Literal["create", "delete"]
+JobKind = Literal["create", "delete", "pause", "wake"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class ClaimedJob:
     created_at: datetime
     outcome: str | None
     """What came of it; only what it left is still to be removed."""
+    reason: str | None
+    """Why it is wanted, for the event that tells of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,26 @@ class JobStatus:
     cancel_requested: bool
 
 
-async def enqueue(session: WriteSession, cluster_id: UUID, kind: JobKind, *, job_id: UUID) -> None:
+async def enqueue(
+    session: WriteSession,
+    cluster_id: UUID,
+    kind: JobKind,
+    *,
+    job_id: UUID,
+    reason: str | None = None,
+) -> None:
     """Add work; the provisioners are told when the transaction commits."""
-    session.add(JobRow(id=job_id, cluster_id=cluster_id, kind=kind))
+    session.add(JobRow(id=job_id, cluster_id=cluster_id, kind=kind, reason=reason))
     await session.flush()
     await _hint(session)
+
+
+async def is_open(session: ReadSession, cluster_id: UUID, kind: JobKind) -> bool:
+    """Tell whether such work is waiting or going on."""
+    query = select(JobRow.id).where(
+        JobRow.cluster_id == cluster_id, JobRow.kind == kind, JobRow.state != "done"
+    )
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def request_cancel(

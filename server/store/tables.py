@@ -212,7 +212,7 @@ class JobRow(Table):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        CheckConstraint("kind IN ('create', 'delete')", name="kind"),
+        CheckConstraint("kind IN ('create', 'delete', 'pause', 'wake')", name="kind"),
         CheckConstraint("state IN ('queued', 'running', 'done')", name="state"),
         Index(
             "ix_jobs_open",
@@ -232,6 +232,8 @@ class JobRow(Table):
     lease_until: Mapped[datetime | None]
     fence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     tries: Mapped[int] = mapped_column(server_default=text("0"))
+    reason: Mapped[str | None]
+    """Why it is wanted, in CamelCase, if somebody said so."""
     cancel_requested_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
     run_after: Mapped[datetime] = mapped_column(server_default=NOW)

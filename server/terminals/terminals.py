@@ -21,6 +21,7 @@ from server.errors import (
     TerminalElsewhere,
     TooManyTerminals,
 )
+from server.kube.waking import Waker
 from server.store import access, accounts
 from server.store.database import Database
 from server.telemetry import get_logger
@@ -66,6 +67,7 @@ class Terminals:
         database: Database,
         limits: Limits,
         here: Here | None,
+        waker: Waker,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -74,6 +76,7 @@ class Terminals:
         self._database = database
         self._limits = limits
         self._here = here
+        self._waker = waker
         self._clock = clock
         self._now = now
         self._sessions: dict[UUID, Session] = {}
@@ -147,11 +150,12 @@ class Terminals:
         """Start a shell.
 
         Raises:
-            NotReady, TerminalElsewhere: as `serves`.
+            NotReady, TerminalElsewhere: as `serves`; or it was paused, and does not wake up.
             TooManyTerminals: the user or the cluster has as many as there may be.
             ShellFailed: the driver cannot start it.
         """
         place = await self.serves(owner.cluster_id)
+        await self._waker.awake(owner.cluster_id)
         here = self._here
         if here is None or self._tasks is None:
             raise RuntimeError("terminals are opened before `run` runs")

@@ -1,0 +1,53 @@
+"""Pause a cluster that nobody uses, and let it go on: rows are written, nothing is frozen here."""
+
+from typing import Final
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+
+from pyk8s.wire.cluster import Cluster, Phase
+from server.commands.clusters import not_found
+from server.errors import PhaseConflict
+from server.store import clusters, jobs, waking
+from server.store.database import Database
+
+PAUSABLE: Final = frozenset({Phase.READY, Phase.PAUSED})
+
+
+async def pause_cluster(
+    database: Database, *, owner_id: UUID, id_or_name: UUID | str, reason: str = "PauseRequested"
+) -> Cluster:
+    """Ask that a cluster is frozen. Asking again is no error.
+
+    Raises:
+        NotFound: the owner has no such cluster.
+        PhaseConflict: it is not up.
+    """
+    async with database.transaction() as session:
+        found = await clusters.get(session, owner_id, id_or_name)
+        if found is None:
+            raise not_found(id_or_name)
+        cluster = await clusters.lock(session, found.id)
+        if cluster.phase not in PAUSABLE:
+            raise PhaseConflict(PAUSABLE, cluster.phase, fix="wait until it is ready")
+        if cluster.phase is Phase.READY and not await jobs.is_open(session, cluster.id, "pause"):
+            await jobs.enqueue(session, cluster.id, "pause", job_id=uuids.uuid7(), reason=reason)
+    return cluster
+
+
+async def resume_cluster(database: Database, *, owner_id: UUID, id_or_name: UUID | str) -> Cluster:
+    """Ask that a cluster goes on. Asking again is no error.
+
+    Raises:
+        NotFound: the owner has no such cluster.
+        PhaseConflict: it is not up.
+    """
+    async with database.transaction() as session:
+        found = await clusters.get(session, owner_id, id_or_name)
+        if found is None:
+            raise not_found(id_or_name)
+        cluster = await clusters.lock(session, found.id)
+        if cluster.phase not in PAUSABLE:
+            raise PhaseConflict(PAUSABLE, cluster.phase, fix="wait until it is ready")
+        await waking.ask(session, cluster, reason="ResumeRequested")
+    return cluster

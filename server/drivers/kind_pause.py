@@ -1,0 +1,99 @@
+"""Nodes that are frozen while nobody uses them, and go on where they were."""
+
+import asyncio
+from typing import Final
+
+import aiodocker
+import httpx
+
+from server.drivers import docker_states, kube_api
+from server.drivers.base import DriverError, Explanation
+from server.drivers.docker import Container, DockerEngine
+from server.drivers.kube_api import Credentials
+
+AWAKE_SECONDS: Final = 60.0
+"""A node that Docker had ended needs 6 to 14 s to its API server, a frozen one half a second."""
+ASK_SECONDS: Final = 2.0
+"""One question; what was lost on the way while the node was frozen is asked again."""
+FIRST_POLL_SECONDS: Final = 0.01
+LAST_POLL_SECONDS: Final = 0.25
+
+
+async def pause(docker: DockerEngine, cluster: str) -> None:
+    """Freeze the nodes that run.
+
+    Raises:
+        DriverError: there are none, or Docker refuses.
+    """
+    nodes = await _nodes(docker, cluster)
+    async with docker.asking() as client:
+        running = (each.id for each in nodes if each.state == "running")
+        await asyncio.gather(*(docker_states.freeze(client, each) for each in running))
+
+
+async def wake(docker: DockerEngine, cluster: str) -> None:
+    """Thaw the frozen nodes, and start those that have ended.
+
+    Raises:
+        DriverError: there are none, or Docker refuses.
+    """
+    nodes = await _nodes(docker, cluster)
+    async with docker.asking() as client:
+        await asyncio.gather(*(_let_go_on(client, each) for each in nodes))
+
+
+async def wait_until_awake(credentials: Credentials, url: str) -> None:
+    """Wait until the API server says that it is ready.
+
+    Nodes are not waited for: where the controller manager has missed their heartbeats they are
+    shown as not Ready for some seconds, while all that runs on them goes on.
+
+    Raises:
+        DriverError: it did not in time.
+    """
+    said, pause_seconds = "nothing", FIRST_POLL_SECONDS
+    try:
+        async with (
+            asyncio.timeout(AWAKE_SECONDS),
+            kube_api.connect(credentials, url, seconds=ASK_SECONDS) as client,
+        ):
+            while True:
+                try:
+                    answer = await client.get("/readyz")
+                    if answer.is_success:
+                        return
+                    said = f"{answer.status_code} {answer.text[:200]}"
+                except httpx.HTTPError as error:
+                    said = str(error) or type(error).__name__
+                await asyncio.sleep(pause_seconds)
+                pause_seconds = min(pause_seconds * 2, LAST_POLL_SECONDS)
+    except TimeoutError as error:
+        raise DriverError(
+            Explanation(
+                code="not_awake",
+                title="The cluster does not wake up",
+                cause=f"its API server did not answer within {AWAKE_SECONDS:g} s: {said}",
+                fix="see whether the host has memory and CPU to spare, then docker ps -a",
+            )
+        ) from error
+
+
+async def _let_go_on(client: aiodocker.Docker, node: Container) -> None:
+    if node.state == "paused":
+        await docker_states.thaw(client, node.id)
+    elif node.state != "running":
+        await docker_states.start(client, node.id)
+
+
+async def _nodes(docker: DockerEngine, cluster: str) -> list[Container]:
+    nodes = await docker.nodes(cluster)
+    if not nodes:
+        raise DriverError(
+            Explanation(
+                code="nodes_gone",
+                title="The nodes of the cluster are gone",
+                cause=f"Docker knows no container of {cluster}",
+                fix="delete the cluster, and create another one",
+            )
+        )
+    return nodes

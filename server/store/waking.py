@@ -1,0 +1,27 @@
+"""Asking for a paused cluster to go on, from whichever side it is wanted."""
+
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+from sqlalchemy import select
+
+from pyk8s.wire.cluster import Cluster, Phase
+from server.store import jobs
+from server.store.database import ReadSession, WriteSession
+from server.store.tables import ClusterRow
+
+
+async def ask(session: WriteSession, cluster: Cluster, *, reason: str) -> None:
+    """Add the work, if it is not asked for already. The caller has locked the cluster.
+
+    Also when it is about to be paused: the pause comes first then, and is over at once.
+    """
+    sleeps = cluster.phase is Phase.PAUSED or await jobs.is_open(session, cluster.id, "pause")
+    if sleeps and not await jobs.is_open(session, cluster.id, "wake"):
+        await jobs.enqueue(session, cluster.id, "wake", job_id=uuids.uuid7(), reason=reason)
+
+
+async def phase_of(session: ReadSession, cluster_id: UUID) -> Phase | None:
+    """Give a cluster's phase now. None: there is no such cluster."""
+    found = await session.scalar(select(ClusterRow.phase).where(ClusterRow.id == cluster_id))
+    return Phase(found) if found is not None else None
