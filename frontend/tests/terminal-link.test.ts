@@ -74,6 +74,27 @@ describe("the link to a terminal", () => {
     expect(wire().query.toString()).toBe("rows=30&cols=100&session=s1&offset=1500");
   });
 
+  it("sends what was typed while it connected, and forgets what was typed without a connection", () => {
+    const { link, wire, clock } = setUp();
+    const type = (text: string): void => link.type(new TextEncoder().encode(text));
+    const typed = (): string[] =>
+      wire()
+        .sent.filter((data) => typeof data !== "string")
+        .map((data) => new TextDecoder().decode(data));
+    type("ls");
+    type("\n");
+    type("x".repeat(5000));
+    expect(typed()).toEqual([]);
+    wire().says(ATTACHED);
+    expect(typed()).toEqual(["ls\n"]);
+    wire().onclose?.({ code: 1006 });
+    type("lost");
+    clock.advance(250);
+    type("kept");
+    wire().says(ATTACHED);
+    expect(typed()).toEqual(["kept"]);
+  });
+
   it("begins with the oldest byte when the page was loaded anew", () => {
     const { wire } = setUp({ session: "s9" });
     expect(wire().query.toString()).toBe("rows=30&cols=100&session=s9");
@@ -131,7 +152,6 @@ describe("the link to a terminal", () => {
 
   it("sends what is typed in pieces, and nothing while it is not live", () => {
     const { wire, link } = setUp();
-    link.type(new Uint8Array(3));
     link.resize({ rows: 1, cols: 1 });
     expect(wire().sent).toEqual([]);
     wire().says(ATTACHED);

@@ -45,11 +45,13 @@ const SILENCE_MS = 10_000;
 const ACK_BYTES = 64 * 1024;
 /** The server takes 64 KiB in a frame. */
 const PIECE_BYTES = 16 * 1024;
+const KEPT_BYTES = 4 * 1024;
 
 /** One connection to one terminal, that comes back by itself and goes on at the byte where it was. */
 export class TerminalLink {
   private state: LinkState;
   private wire: TerminalWire | null = null;
+  private typed = new Uint8Array();
   private shown = 0;
   private acknowledged = 0;
   private cancelTimer: () => void = () => undefined;
@@ -75,10 +77,17 @@ export class TerminalLink {
   }
 
   type(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.state.phase.status === "connecting") this.keep(bytes);
     if (this.state.phase.status !== "live") return;
     for (let first = 0; first < bytes.length; first += PIECE_BYTES) {
       this.send(bytes.subarray(first, first + PIECE_BYTES));
     }
+  }
+
+  /** What is typed while a connection is being made goes out with it; what is typed without any is not: nobody sees it. */
+  private keep(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.typed.length + bytes.length > KEPT_BYTES) return;
+    this.typed = new Uint8Array([...this.typed, ...bytes]);
   }
 
   resize({ rows, cols }: Size): void {
@@ -129,6 +138,9 @@ export class TerminalLink {
       this.send(JSON.stringify({ type: "ack", offset: frame.offset } satisfies TerminalAsk));
       // The window may have changed since the address was written.
       this.resize(this.options.size());
+      const { typed } = this;
+      this.typed = new Uint8Array();
+      this.type(typed);
     }
   }
 
@@ -140,6 +152,7 @@ export class TerminalLink {
   }
 
   private lost(code: number): void {
+    this.typed = new Uint8Array();
     const wasNew = this.state.phase.status === "connecting" && this.state.told === null;
     this.drop();
     this.apply({ type: "closed", code, now: this.options.clock.now(), random: this.options.random() });
