@@ -21,6 +21,8 @@ from server.config import REPOSITORY
 RESULTS = REPOSITORY / "bench" / "results"
 IMAGES = REPOSITORY / "docs" / "images"
 SCRATCH = REPOSITORY / ".pyk8s" / "bench"
+PLOTTED = "stream"
+"""The suite with enough rows to be worth a picture."""
 REPEAT = {Scale.FULL: 3, Scale.QUICK: 3, Scale.TINY: 1}
 
 
@@ -116,7 +118,8 @@ def main(argv: Sequence[str]) -> int:
             told = report.write_json(
                 results / f"{given.suite}.json", row, figures, machine=facts, moment=moment
             )
-            report.write_plots(images, told)
+            if given.suite == PLOTTED:
+                report.write_plots(images, told)
 
     try:
         broken = anyio.run(

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bench import svg
 from bench.measure import Figure
-from bench.rows import ROWS
+from bench.rows import SUITES
 
 VERDICTS = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}
 
@@ -59,9 +59,10 @@ def write_json(
 ) -> list[dict[str, Any]]:
     """Put the figures of a row where its last ones were; give all that the file has now."""
     kept = json.loads(path.read_text())["figures"] if path.exists() else []
-    every = {name: [each for each in kept if each["row"] == name] for name in ROWS}
+    order = [name for suite in SUITES.values() for name in suite]
+    every = {name: [each for each in kept if each["row"] == name] for name in order}
     every[row] = [figure.plain() | {"run": dict(moment)} for figure in figures]
-    told = [each for name in ROWS for each in every[name]]
+    told = [each for name in order for each in every[name]]
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = {"machine": dict(machine), "figures": told}
     path.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
