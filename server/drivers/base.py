@@ -238,10 +238,11 @@ class Driver(Protocol):
             DriverError: it cannot be stopped.
         """
 
-    async def wake(self, attempt_id: UUID, directory: Path) -> None:
+    async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
         """Let a cluster go on where it was stopped, and wait until its API server answers.
 
         One that runs is no error, and one whose nodes have ended meanwhile is started.
+        `with_nodes`: wait until its nodes are Ready, too.
 
         Raises:
             DriverError: it cannot go on, or does not answer in time.

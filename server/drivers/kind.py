@@ -5,10 +5,10 @@ the winner's nodes, and kind does not clean up when it is ended.
 """
 
 import contextlib
-import io
 import os
 import random
 import shutil
+import sys
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,6 @@ from typing import Final
 from uuid import UUID
 
 import anyio.to_thread
-from ruamel.yaml import YAML
 
 from server.admission import Space
 from server.drivers import (
@@ -44,6 +43,7 @@ from server.drivers.base import (
     kind_name,
 )
 from server.drivers.docker import DockerEngine, SubnetTaken, version_of
+from server.drivers.kind_config import config_of, network_of
 from server.drivers.kind_delete import kind_delete
 from server.drivers.kind_facts import DEFAULT_IMAGE, NODE_REPOSITORY
 from server.drivers.kind_pieces import (
@@ -54,7 +54,11 @@ from server.drivers.kind_pieces import (
 )
 from server.drivers.kind_shell import open_shell
 from server.drivers.subnets import check_pool, free_subnets, host_routes
+from server.templates import is_tuned
 
+CONFIG: Final = "config.yaml"
+NETWORK: Final = "network.conflist"
+TUNED: Final = Path(__file__).with_name("kind_tuned.py")
 WAIT: Final = "2m"
 API_PORT: Final = 6443
 MAX_SWEEPS: Final = 5
@@ -131,9 +135,10 @@ class KindDriver:
         await self._make_network(spec)
         return Command(
             argv=[
+                *_tuning(spec),
                 str(self._kind), "create", "cluster",
                 "--name", spec.kind_name,
-                "--config", str(spec.directory / "config.yaml"),
+                "--config", str(spec.directory / CONFIG),
                 "--kubeconfig", str(spec.directory / "kubeconfig"),
                 "--wait", WAIT,
                 # What failed stays, so that it can be looked into; `delete` removes it.
@@ -151,7 +156,9 @@ class KindDriver:
         async with kube_api.connect(credentials, url) as client:
             await kube_api.wait_until_usable(client, nodes=spec.control_planes + spec.workers)
             await kube_api.forget_bootstrap_token(client)
-            identity = await kube_identity.admit(client)
+            key = await kind_pieces.authority_key(self._docker, spec.kind_name)
+            authority = None if key is None else (credentials.authority, key)
+            identity = await kube_identity.admit(client, authority)
         return Access(kubeconfig=kubeconfig, internal_url=url, proxy_identity=identity)
 
     async def answers(self, attempt_id: UUID, directory: Path) -> bool:
@@ -182,11 +189,13 @@ class KindDriver:
         """Freeze every node."""
         await kind_pause.pause(self._docker, kind_name(attempt_id))
 
-    async def wake(self, attempt_id: UUID, directory: Path) -> None:
+    async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
         """Thaw every node, or start those that have ended, and ask the API server."""
         await kind_pause.wake(self._docker, kind_name(attempt_id))
         kubeconfig, url = await self._access(attempt_id, directory)
-        await kind_pause.wait_until_awake(kube_api.read_kubeconfig(kubeconfig), url)
+        await kind_pause.wait_until_awake(
+            kube_api.read_kubeconfig(kubeconfig), url, with_nodes=with_nodes
+        )
 
     async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
         """Start a shell in the control-plane node."""
@@ -266,13 +275,14 @@ class KindDriver:
 
 def _write_files(spec: AttemptSpec, image: str) -> None:
     spec.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    roles = ["control-plane"] * spec.control_planes + ["worker"] * spec.workers
-    config = {
-        "kind": "Cluster",
-        "apiVersion": "kind.x-k8s.io/v1alpha4",
-        "networking": {"apiServerAddress": "127.0.0.1"},
-        "nodes": [{"role": role, "image": image} for role in roles],
-    }
-    text = io.StringIO()
-    YAML(typ="safe", pure=True).dump(config, text)
-    (spec.directory / "config.yaml").write_text(text.getvalue())
+    (spec.directory / CONFIG).write_text(config_of(spec, image))
+    if is_tuned(spec.template, spec.control_planes + spec.workers):
+        (spec.directory / NETWORK).write_text(network_of("MTU"))
+
+
+def _tuning(spec: AttemptSpec) -> list[str]:
+    """Give what stands before kind's own command line."""
+    if not is_tuned(spec.template, spec.control_planes + spec.workers):
+        return []
+    node = f"{spec.kind_name}-control-plane"
+    return [sys.executable, "-I", "-S", str(TUNED), node, str(spec.directory / NETWORK)]

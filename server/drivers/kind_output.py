@@ -29,8 +29,11 @@ _FIRST = (" ", "\x1b", "•", "✓", "✗")
 _NANOSECONDS = 1e9
 
 
-def plan(*, control_planes: int, workers: int) -> tuple[Step, ...]:
-    """List the steps of a create in their order. The last one is ours: verify and harden."""
+def plan(*, control_planes: int, workers: int, is_tuned: bool = False) -> tuple[Step, ...]:
+    """List the steps of a create in their order. The last one is ours: verify and harden.
+
+    A tuned cluster has its network from the beginning.
+    """
     several = control_planes > 1
     return (
         Step.NODE_IMAGE,
@@ -38,7 +41,7 @@ def plan(*, control_planes: int, workers: int) -> tuple[Step, ...]:
         *((Step.LOAD_BALANCER,) if several else ()),
         Step.CONFIGURATION,
         Step.CONTROL_PLANE,
-        Step.NETWORK,
+        *(() if is_tuned else (Step.NETWORK,)),
         Step.STORAGE,
         *((Step.MORE_CONTROL_PLANES,) if several else ()),
         *((Step.WORKERS,) if workers else ()),

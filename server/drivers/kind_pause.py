@@ -4,7 +4,6 @@ import asyncio
 from typing import Final
 
 import aiodocker
-import httpx
 
 from server.drivers import docker_states, kube_api
 from server.drivers.base import DriverError, Explanation
@@ -42,11 +41,11 @@ async def wake(docker: DockerEngine, cluster: str) -> None:
         await asyncio.gather(*(_let_go_on(client, each) for each in nodes))
 
 
-async def wait_until_awake(credentials: Credentials, url: str) -> None:
+async def wait_until_awake(credentials: Credentials, url: str, *, with_nodes: bool) -> None:
     """Wait until the API server says that it is ready.
 
-    Nodes are not waited for: where the controller manager has missed their heartbeats they are
-    shown as not Ready for some seconds, while all that runs on them goes on.
+    Where the controller manager has missed heartbeats, nodes are shown as not Ready for some
+    seconds, while all that runs on them goes on. `with_nodes`: wait for that as well.
 
     Raises:
         DriverError: it did not in time.
@@ -58,13 +57,9 @@ async def wait_until_awake(credentials: Credentials, url: str) -> None:
             kube_api.connect(credentials, url, seconds=ASK_SECONDS) as client,
         ):
             while True:
-                try:
-                    answer = await client.get("/readyz")
-                    if answer.is_success:
-                        return
-                    said = f"{answer.status_code} {answer.text[:200]}"
-                except httpx.HTTPError as error:
-                    said = str(error) or type(error).__name__
+                said = await kube_api.missing(client, 1 if with_nodes else 0)
+                if not said:
+                    return
                 await asyncio.sleep(pause_seconds)
                 pause_seconds = min(pause_seconds * 2, LAST_POLL_SECONDS)
     except TimeoutError as error:

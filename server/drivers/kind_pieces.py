@@ -5,13 +5,16 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
-from server.drivers.base import KIND_NAME_PREFIX, Found, kind_name
+from server.drivers.base import KIND_NAME_PREFIX, DriverError, Found, kind_name
 from server.drivers.docker import DockerEngine, NotKilled
 from server.drivers.frozen import thaw
 
 INSTANCE_LABEL: Final = "pyk8s.instance"
 ATTEMPT_LABEL: Final = "pyk8s.attempt"
 CLUSTER_ID_LABEL: Final = "pyk8s.cluster"
+
+AUTHORITY_KEY: Final = "/etc/kubernetes/pki/ca.key"
+KEY_BYTES: Final = 16 * 1024
 
 
 def network_name(attempt_id: UUID) -> str:
@@ -65,3 +68,16 @@ async def rejoin(docker: DockerEngine, attempt_ids: Collection[UUID]) -> None:
     wanted = {network_name(each) for each in attempt_ids}
     for network in sorted(wanted - await docker.joined()):
         await docker.join(network)
+
+
+async def authority_key(docker: DockerEngine, cluster: str) -> bytes | None:
+    """Read the key of the cluster's authority from its node; it is kept nowhere else.
+
+    None: it is not where kubeadm puts it, or Docker does not let us look.
+    """
+    nodes = [node for node in await docker.nodes(cluster) if "control-plane" in node.name]
+    try:
+        found = await docker.output(nodes[0], ["cat", AUTHORITY_KEY], limit=KEY_BYTES)
+    except (DriverError, IndexError):
+        return None
+    return found if found.startswith(b"-----BEGIN") else None

@@ -121,19 +121,19 @@ async def wait_until_usable(
     Raises:
         DriverError: that was not so in time; says what was missing.
     """
-    missing = "nothing was asked yet"
+    said = "nothing was asked yet"
     try:
         async with asyncio.timeout(seconds):
-            while missing:
-                missing = await _missing(client, nodes)
-                if missing:
+            while said:
+                said = await missing(client, nodes)
+                if said:
                     await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         raise DriverError(
             Explanation(
                 code="not_answering",
                 title="The cluster does not become usable",
-                cause=f"after {seconds:g} s: {missing}",
+                cause=f"after {seconds:g} s: {said}",
                 fix="see whether the host has memory and CPU to spare, then create again",
             )
         ) from error
@@ -141,7 +141,7 @@ async def wait_until_usable(
 
 async def is_usable(client: httpx.AsyncClient) -> bool:
     """Tell whether the API server and all nodes that it knows are ready now."""
-    return not await _missing(client, 1)
+    return not await missing(client, 1)
 
 
 async def forget_bootstrap_token(client: httpx.AsyncClient) -> None:
@@ -167,12 +167,14 @@ async def forget_bootstrap_token(client: httpx.AsyncClient) -> None:
     )
 
 
-async def _missing(client: httpx.AsyncClient, nodes: int) -> str:
-    """Say what is missing, or nothing."""
+async def missing(client: httpx.AsyncClient, nodes: int) -> str:
+    """Say what is missing, or nothing. `nodes` 0: they are not asked for."""
     try:
         ready = await client.get("/readyz")
         if ready.status_code != HTTPStatus.OK:
             return f"the API server says {ready.status_code} {ready.text[:200]}"
+        if not nodes:
+            return ""
         listed = await client.get("/api/v1/nodes")
         if listed.status_code != HTTPStatus.OK:
             return f"the list of nodes says {listed.status_code}"

@@ -7,6 +7,7 @@ group. A request that lost their name on its way could do nothing at all.
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from server.drivers.base import DriverError, Explanation
+from server.drivers.kube_signing import sign_with
 
 PEOPLE: Final = "pyk8s:users"
 """The group of all who come in by a kubeconfig, the terminal or a published app."""
@@ -69,14 +71,20 @@ _RULES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
 )
 
 
-async def admit(client: httpx.AsyncClient) -> bytes:
+async def admit(client: httpx.AsyncClient, authority: tuple[bytes, bytes] | None) -> bytes:
     """Let people and the proxy in; give the proxy's certificate with its key, as PEM.
+
+    `authority`: certificate and key of the cluster's own. None: the cluster is asked to sign, whose
+    controller for that works only some 3 s after the API server does.
 
     Raises:
         DriverError: the cluster refused, or did not sign in time.
     """
     for kind, rule in _RULES:
         await _create(client, f"{_RBAC}/{kind}", rule)
+    if authority is not None:
+        with contextlib.suppress(ValueError):
+            return sign_with(*authority, user=PROXY)
     return await sign(client, name=PROXY, user=PROXY, groups=())
 
 

@@ -36,6 +36,7 @@ from server.drivers.base import (
     Usage,
     kind_name,
 )
+from server.templates import is_tuned
 
 SCRIPT: Final = Path(__file__).with_name("simulated_script.py")
 TERMINAL: Final = Path(__file__).with_name("simulated_terminal.py")
@@ -136,6 +137,7 @@ class SimulatedDriver:
             "pieces": str(pieces),
             "speed": str(self._speed),
             "workers": str(spec.workers),
+            "cni": "no" if is_tuned(spec.template, spec.control_planes + spec.workers) else "yes",
         }
         options = [f"--{name}={value}" for name, value in arguments.items()]
         return Command(
@@ -187,8 +189,9 @@ class SimulatedDriver:
         """Write it down."""
         await anyio.to_thread.run_sync(partial(self._set_states, attempt_id, "paused"))
 
-    async def wake(self, attempt_id: UUID, directory: Path) -> None:
+    async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
         """Write it down."""
+        del with_nodes  # they are as ready as it is
         if not await self.answers(attempt_id, directory):
             raise DriverError(_NOT_ANSWERING)
         await anyio.to_thread.run_sync(partial(self._set_states, attempt_id, "running"))

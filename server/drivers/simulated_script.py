@@ -110,7 +110,7 @@ def hang() -> None:
     sys.exit(1)
 
 
-def perform(play: Play, scenario: str, workers: int) -> None:
+def perform(play: Play, scenario: str, workers: int, *, has_cni: bool) -> None:
     """Play a scenario from its beginning to its end."""
     slow = 5.0 if scenario == "slow" else 1.0
     play.say('Creating cluster "{name}" ...')
@@ -127,7 +127,8 @@ def perform(play: Play, scenario: str, workers: int) -> None:
     if scenario.startswith("flood:"):
         _, lines, per_second = scenario.split(":")
         play.flood(int(lines), float(per_second))
-    play.step("Installing CNI 🔌", 0.3 * slow)
+    if has_cni:
+        play.step("Installing CNI 🔌", 0.3 * slow)
     if scenario == "fail-late":
         play.broken("Installing StorageClass 💾", 0.3, BROKEN_LATE)
     play.step("Installing StorageClass 💾", 0.2 * slow)
@@ -146,9 +147,10 @@ def main() -> None:
         parser.add_argument(name, required=True)
     parser.add_argument("--speed", type=float, required=True)
     parser.add_argument("--workers", type=int, required=True)
+    parser.add_argument("--cni", choices=("yes", "no"), default="yes")
     arguments = parser.parse_args()
     os.umask(0o077)
-    perform(Play(arguments), arguments.scenario, arguments.workers)
+    perform(Play(arguments), arguments.scenario, arguments.workers, has_cni=arguments.cni == "yes")
 
 
 if __name__ == "__main__":

@@ -11,14 +11,13 @@ from typing import Final
 
 from pyk8s.wire.cluster import Cluster, Phase, Step
 from server.drivers.base import DriverError, Explanation
-from server.drivers.kind_output import plan
 from server.errors import PhaseConflict
 from server.provisioner import evidence, launch, outcome
 from server.provisioner.holding import Holding, JobCancelled, to_the_end
 from server.provisioner.meter import usage_of
 from server.provisioner.recorder import Recorder, RunnerLost
 from server.provisioner.removal import remove
-from server.provisioner.workshop import Workshop
+from server.provisioner.workshop import Workshop, plan_of
 from server.store import attempts, clusters, jobs
 from server.store.attempts import Attempt
 from server.telemetry import get_logger
@@ -176,7 +175,7 @@ async def _record(
         job=holding.job,
         attempt=attempt,
         directory=directory,
-        steps=plan(control_planes=cluster.control_planes, workers=cluster.workers),
+        steps=plan_of(cluster),
         log_cap_bytes=shop.log_cap_bytes,
     )
     recording = asyncio.create_task(recorder.run())

@@ -20,10 +20,9 @@ from pyk8s.wire.facts import (
 )
 from server.drivers.base import Access, Explanation, Usage
 from server.drivers.explain import docs_of
-from server.drivers.kind_output import plan
 from server.provisioner.evidence import NOTHING, Clue, Collected, look_into, pack, the_better
 from server.provisioner.holding import Holding, JobCancelled
-from server.provisioner.workshop import Workshop
+from server.provisioner.workshop import Workshop, plan_of
 from server.store import access as access_store
 from server.store import attempts, clusters, event_log, event_reads, jobs, needs
 from server.store import evidence as evidence_store
@@ -69,7 +68,7 @@ async def begin(shop: Workshop, holding: Holding) -> Attempt:
 
 async def begin_access(shop: Workshop, holding: Holding, cluster: Cluster) -> None:
     """Say that the last step, our own, has begun."""
-    total = len(plan(control_planes=cluster.control_planes, workers=cluster.workers))
+    total = len(plan_of(cluster))
     async with shop.database.transaction() as session:
         started = StepStarted(step=Step.ACCESS, index=total, total=total)
         said = LogLine(stream="lab", text=VERIFYING)

@@ -11,9 +11,11 @@ import uuid_utils.compat as uuids
 
 from pyk8s.wire.cluster import Cluster, Step
 from server.drivers.base import AttemptSpec, Driver
+from server.drivers.kind_output import plan
 from server.secrets import Sealer
 from server.store.attempts import Attempt
 from server.store.database import Database
+from server.templates import is_tuned
 
 _STEP_SECONDS: Final[Mapping[Step, float]] = MappingProxyType(
     {
@@ -56,6 +58,15 @@ class Deadlines:
     def of(self, step: Step | None) -> float:
         """How long this step, or the silence between steps, may last."""
         return self.silence if step is None else self.steps.get(step, self.step)
+
+
+def plan_of(cluster: Cluster) -> tuple[Step, ...]:
+    """List the steps that creating a cluster takes."""
+    return plan(
+        control_planes=cluster.control_planes,
+        workers=cluster.workers,
+        is_tuned=is_tuned(cluster.template, cluster.control_planes + cluster.workers),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,10 @@ async def ids(driver: Driver) -> set[UUID]:
     return {found.attempt_id for found in await driver.list_attempts()}
 
 
+async def states(driver: Driver) -> set[str]:
+    return {state for found in await driver.list_attempts() for state in found.nodes.values()}
+
+
 async def test_facts_name_the_default_version_and_every_check_that_fails_has_a_fix(
     driver: Driver,
 ) -> None:
@@ -75,10 +79,11 @@ async def test_a_life_from_prepare_to_delete(driver: Driver, tmp_path: Path) -> 
     assert ran.code == 0, ran.lines
     assert spec.directory.stat().st_mode & 0o077 == 0
 
-    tracker = StepTracker(plan(control_planes=1, workers=0))
+    steps = plan(control_planes=1, workers=0, is_tuned=True)
+    tracker = StepTracker(steps)
     told = [each for line in ran.lines for each in tracker.read(line, 0)]
     ended = [each.step for each in told if each.TYPE == "step_finished"]
-    assert ended == list(plan(control_planes=1, workers=0)[:-1])
+    assert ended == list(steps[:-1])
 
     access = await driver.finish(spec)
     assert isinstance(access, Access)
@@ -90,6 +95,15 @@ async def test_a_life_from_prepare_to_delete(driver: Driver, tmp_path: Path) -> 
     (found,) = await driver.list_attempts()
     assert found.attempt_id == spec.attempt_id
     assert len(found.pieces) >= 2
+
+    for _ in range(2):
+        await driver.pause(spec.attempt_id)
+    assert await states(driver) == {"paused"}
+    for _ in range(2):
+        await driver.wake(spec.attempt_id, spec.directory, with_nodes=True)
+    assert await states(driver) == {"running"}
+    assert await driver.answers(spec.attempt_id, spec.directory)
+    await driver.pause(spec.attempt_id)
 
     await driver.delete(spec.attempt_id, spec.directory)
     assert await driver.list_attempts() == []

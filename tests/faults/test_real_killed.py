@@ -37,7 +37,9 @@ async def test_killed_in_the_middle_of_two_creates(database_url: str) -> None:
         [same] = await site.attempts("goes-on")
         assert same["id"] == kept["id"]
         assert await site.lines("goes-on") == site.spooled(kept["id"])
-        assert await finished_steps(site, "goes-on") == list(plan(control_planes=1, workers=0))
+        assert await finished_steps(site, "goes-on") == list(
+            plan(control_planes=1, workers=0, is_tuned=True)
+        )
 
         first, second = await site.attempts("dies-too")
         assert first["outcome"] == "lost"

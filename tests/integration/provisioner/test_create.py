@@ -31,7 +31,7 @@ async def test_a_cluster_comes_up(lab: Lab) -> None:
     events = await lab.events(cluster_id)
     steps = [event.data.step for event in events if isinstance(event, StepStartedEvent)]
     ended = [event.data for event in events if isinstance(event, StepFinishedEvent)]
-    assert steps == list(plan(control_planes=1, workers=0))
+    assert steps == list(plan(control_planes=1, workers=0, is_tuned=True))
     assert [each.step for each in ended] == steps
     assert {each.outcome for each in ended} == {"succeeded"}
     assert [

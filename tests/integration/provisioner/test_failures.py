@@ -159,7 +159,7 @@ async def test_beyond_the_cap_the_log_ends_and_the_create_goes_on(lab: Lab) -> N
     assert 19_000 < kept <= 20_000
     steps = [event.data.step for event in events if isinstance(event, StepFinishedEvent)]
     assert steps[-1] is Step.ACCESS
-    assert len(steps) == 8
+    assert len(steps) == 7
 
 
 async def test_not_more_creates_at_a_time_than_allowed(lab: Lab) -> None:

@@ -10,6 +10,7 @@ import uuid_utils.compat as uuids
 from pyk8s.wire.cluster import Phase, Step
 from pyk8s.wire.events import StepStartedEvent
 from server.drivers.base import Access, AttemptSpec, DriverError, Explanation
+from server.drivers.kind_output import plan
 from server.drivers.simulated import SimulatedDriver
 from server.errors import PhaseConflict
 from server.provisioner import worker
@@ -17,7 +18,7 @@ from server.store import jobs
 from tests.integration.provisioner.conftest import Lab, eventually
 from tests.integration.provisioner.test_failures import all_done, processes_in
 
-STEPS = [step for step in Step if step not in {Step.LOAD_BALANCER, Step.MORE_CONTROL_PLANES}]
+STEPS = plan(control_planes=1, workers=1, is_tuned=True)
 
 
 async def nothing_left(lab: Lab) -> None:

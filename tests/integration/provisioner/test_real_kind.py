@@ -26,7 +26,7 @@ from tests.integration.provisioner.test_failures import all_done, processes_in
 
 pytestmark = pytest.mark.docker
 
-STEPS: Final = plan(control_planes=1, workers=0)
+STEPS: Final = plan(control_planes=1, workers=0, is_tuned=True)
 REMOVED_SECONDS: Final = 60.0
 """Mostly it takes 3: TERM, and kind's own delete. A node that Docker cannot kill takes 30."""
 

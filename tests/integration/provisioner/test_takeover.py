@@ -26,7 +26,7 @@ from server.store.event_log import Draft
 from tests.integration.provisioner.conftest import Lab, eventually
 
 FLOOD = "flood:3000:1500"
-STEPS = plan(control_planes=1, workers=0)
+STEPS = plan(control_planes=1, workers=0, is_tuned=True)
 SERVE = Path(__file__).with_name("serve.py")
 
 
