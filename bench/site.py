@@ -205,8 +205,11 @@ async def open_site(flame: Path | None = None) -> AsyncIterator[Site]:
             shutil.rmtree(path, ignore_errors=True)
 
 
+_PERSONS = [Scope.CLUSTERS_READ, Scope.CLUSTERS_WRITE, Scope.ACCESS]
+
+
 async def add_accounts(database: Database, count: int) -> list[Account]:
-    """Make users with a token each; none of them can sign in."""
+    """Make users with a token each, the first one an administrator; none of them can sign in."""
     made = []
     async with database.transaction() as session:
         for number in range(count):
@@ -220,7 +223,7 @@ async def add_accounts(database: Database, count: int) -> list[Account]:
             await accounts.add_token(
                 session, token_id=uuids.uuid7(), user_id=user.id, name="bench",
                 secret_hash=hash_secret(token),
-                scopes=[Scope.CLUSTERS_READ, Scope.CLUSTERS_WRITE, Scope.ACCESS],
+                scopes=[*Scope] if user.is_admin else _PERSONS,
                 lifetime=None,
             )  # fmt: skip
             made.append(Account(user, token))

@@ -33,6 +33,7 @@ mv "$kept/openapi.json" frontend/openapi.json
 mv "$kept/asyncapi.json" docs/reference/asyncapi.json
 "$venv/bin/python" -m scripts.generate_docs
 "$venv/bin/python" -m tests.golden.make_reducer > /dev/null
+"$venv/bin/python" -m tests.golden.make_forecast > /dev/null
 "$venv/bin/python" -m pyk8s.cli.reference > /dev/null
 
 if [ "${1:-}" != --check ]; then exit; fi

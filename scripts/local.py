@@ -230,7 +230,7 @@ def _why_it_ended(begin: int) -> Failed:
 
 
 def proxy_address(url: str) -> str | None:
-    """Say where kubectl goes: as server/config.py chooses it when nobody does. None: nowhere."""
+    """Say where kubectl goes: as server/config chooses it when nobody does. None: nowhere."""
     port = int(url.rpartition(":")[2])
     beside = port + PROXY_BESIDE if port + PROXY_BESIDE <= MAX_PORT else port - PROXY_BESIDE
     chosen = os.environ.get("PYK8S_PROXY_PORT") or str(beside)

@@ -1,4 +1,4 @@
-"""admin drift."""
+"""admin drift, admin pool."""
 
 from typing import Annotated, Any
 
@@ -14,6 +14,11 @@ Ids = Annotated[
     typer.Argument(metavar="ID...", help="Which differences to repair. Left out: all."),
 ]
 
+Sizes = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TEMPLATE=COUNT...", help="Change this first: default=2."),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
@@ -23,6 +28,22 @@ def register(app: typer.Typer) -> None:
     @group.callback()
     def _group() -> None:
         """For administrators."""
+
+    @command(group, "pool")
+    async def _(session: Session, sizes: Sizes = None) -> None:
+        """Show the clusters that are built before somebody asks, or say how many there should be.
+
+        More are built one by one, fewer are deleted at once.
+        """
+        async with session.lab() as lab:
+            for template, size in [_size(each) for each in sizes or ()]:
+                await lab.set_pool(template, size)
+            document = await lab.get("/admin/pool")
+        session.show(
+            document,
+            name=lambda item: str(item["template"]),
+            table=lambda: _show_pool(session, document),
+        )
 
     @command(group, "drift")
     async def _(
@@ -96,3 +117,27 @@ def _tell(session: Session, differences: list[dict[str, Any]]) -> None:
     for each in differences:
         session.say(f"{plain(str(each['id']))}: {plain(str(each['explanation']))}")
         session.say(f"  repair: {plain(str(each['repair']))}", style="dim")
+
+
+def _size(given: str) -> tuple[str, int]:
+    template, _, count = given.partition("=")
+    if not template or not count.isdecimal():
+        raise typer.BadParameter(f"{given!r} is not TEMPLATE=COUNT, such as default=2")
+    return template, int(count)
+
+
+def _show_pool(session: Session, document: dict[str, Any]) -> None:
+    from pyk8s.client.http import understand
+    from pyk8s.wire.admin import PoolList
+
+    rows = [
+        [
+            Cell(plain(each.template)),
+            *(Cell(str(count)) for count in (each.size, each.ready, each.paused, each.building)),
+            Cell(plain(each.waits_for or "")),
+        ]
+        for each in understand(PoolList, document).items
+    ]
+    titles = ("TEMPLATE", "SIZE", "READY", "PAUSED", "BUILDING")
+    columns = [*(Column(title) for title in titles), Column("WAITS FOR", is_elastic=True)]
+    session.print_table(Table(columns, rows))

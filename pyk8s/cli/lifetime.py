@@ -1,6 +1,6 @@
 """extend, pause, resume, cancel, retry."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,8 +10,9 @@ from pyk8s.cli.names import Name, find
 from pyk8s.cli.options import duration
 from pyk8s.cli.session import Session
 from pyk8s.cli.words import plain, spoken, until
-from pyk8s.client.cluster import Cluster
-from pyk8s.wire.cluster import Phase
+
+if TYPE_CHECKING:
+    from pyk8s.client.cluster import Cluster
 
 Longer = Annotated[
     int,
@@ -46,7 +47,7 @@ def register(app: typer.Typer) -> None:
         async with session.lab() as lab:
             cluster = await (await find(lab, name)).pause()
             if wait:
-                await cluster.wait(Phase.PAUSED, timeout_seconds=REST_SECONDS)
+                await cluster.wait("paused", timeout_seconds=REST_SECONDS)
         _tell_phase(session, cluster)
 
     @command(app, "resume")
@@ -55,7 +56,7 @@ def register(app: typer.Typer) -> None:
         async with session.lab() as lab:
             cluster = await (await find(lab, name)).resume()
             if wait:
-                await cluster.wait(Phase.READY, timeout_seconds=REST_SECONDS)
+                await cluster.wait("ready", timeout_seconds=REST_SECONDS)
         _tell_phase(session, cluster)
 
     @command(app, "cancel")
@@ -91,7 +92,7 @@ def register(app: typer.Typer) -> None:
         )
 
 
-def _tell_phase(session: Session, cluster: Cluster) -> None:
+def _tell_phase(session: Session, cluster: "Cluster") -> None:
     session.show(
         cluster.document,
         name=lambda item: str(item["name"]),

@@ -21,6 +21,7 @@ from pyk8s.client.http import Http, understand
 from pyk8s.client.kept_tokens import KeptTokens, state_folder
 from pyk8s.client.lifetime import path_of
 from pyk8s.wire.accounts import Me
+from pyk8s.wire.admin import PoolList, PoolState
 from pyk8s.wire.service import Capacity, ServerInfo, Template, TemplateList
 
 
@@ -115,6 +116,26 @@ class Lab:
         """
         asked = {"differences": differences, "dry_run": dry_run}
         return await self._http.document("POST", "/admin/drift/repair", body=asked)
+
+    async def pool(self) -> Sequence[PoolState]:
+        """How many prebuilt clusters there are, by template. For admins.
+
+        Raises:
+            Forbidden: the caller is no administrator.
+        """
+        return understand(PoolList, await self.get("/admin/pool")).items
+
+    async def set_pool(self, template: str, size: int) -> Sequence[PoolState]:
+        """Say how many prebuilt clusters of a template there should be. For admins.
+
+        Raises:
+            Invalid: there is no such template, or it would be too many.
+            Forbidden: the caller is no administrator.
+        """
+        asked = {"template": template, "size": size}
+        return understand(
+            PoolList, await self._http.document("PUT", "/admin/pool", body=asked)
+        ).items
 
     async def server(self) -> ServerInfo:
         """What anybody may know of the server."""

@@ -1,11 +1,15 @@
 """What administrators see: the drift between what should exist on a host and what does."""
 
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
 from pyk8s.wire.base import Answer, Ask, Timestamp
 from pyk8s.wire.cluster import Phase
+
+MAX_POOL = 20
+"""Prebuilt clusters of one template."""
 
 
 class DriftAttempt(Answer):
@@ -69,3 +73,33 @@ class Repair(Answer):
 
     dry_run: bool
     differences: list[Difference]
+
+
+class PoolState(Answer):
+    """The prebuilt clusters of one template."""
+
+    template: str
+    size: int
+    """How many there should be."""
+    ready: int
+    """How many somebody could take now."""
+    paused: int
+    """How many of those are frozen until they are taken."""
+    awake: int
+    """How many are kept awake when there are enough."""
+    building: int
+    waits_for: str | None
+    """Why there are fewer than there should be, and none is begun."""
+
+
+class PoolList(Answer):
+    """The pool, template by template."""
+
+    items: list[PoolState]
+
+
+class SetPool(Ask):
+    """How many prebuilt clusters of a template there should be from now on."""
+
+    template: str
+    size: Annotated[int, Field(ge=0, le=MAX_POOL)]

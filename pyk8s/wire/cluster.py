@@ -111,6 +111,17 @@ class Cluster(Answer):
     epoch: UUID
 
 
+class Idle(Answer):
+    """Since when nobody has used the cluster, and what comes of that."""
+
+    used_at: Timestamp
+    """When it was used last, or became ready."""
+    pauses_at: Timestamp | None
+    """When it is paused if nobody uses it until then."""
+    stays_awake_because: str | None
+    """Why it is not paused by itself, in plain words."""
+
+
 class ClusterList(Answer):
     """A page of clusters."""
 

@@ -5,14 +5,31 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pyk8s.wire.base import Answer
+from pyk8s.wire.cluster import Step
+
+
+class ExpectedStep(Answer):
+    """How long a step takes, and how long it is from its beginning until the cluster is ready."""
+
+    step: Step
+    p50: float
+    p95: float
+    left_p10: float
+    left_p50: float
+    left_p95: float
 
 
 class Expected(Answer):
-    """How long a create of this template takes, from its history, in seconds."""
+    """How long a create of this template takes, from the last ones, in seconds.
 
+    It is told from its beginning: the time in a queue is not part of it.
+    """
+
+    p10: float
     p50: float
     p95: float
     samples: int
+    steps: list[ExpectedStep]
 
 
 class Template(Answer):

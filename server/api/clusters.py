@@ -17,8 +17,8 @@ from server.commands import clusters as commands
 from server.commands import lease, lifetime, resting
 from server.commands.clusters import Limits, not_found
 from server.config import Settings
-from server.errors import NoEvidence, ValidationFailed
-from server.store import clusters
+from server.errors import NoEvidence, NotReady, ValidationFailed
+from server.store import clusters, use
 from server.store import evidence as evidence_store
 from server.store.accounts import Principal
 
@@ -175,6 +175,18 @@ async def resume(request: Request[State]) -> Response:
         request.state["database"], owner_id=principal.user.id, id_or_name=id_or_name(request)
     )
     return answer(cluster, 202)
+
+
+async def idle(request: Request[State]) -> Response:
+    """Tell since when nobody has used a cluster, and when it is paused for that."""
+    principal = await authenticate(request, Scope.CLUSTERS_READ)
+    cluster = await owned(request, principal)
+    seconds = request.state["settings"].idle_pause_seconds
+    async with request.state["database"].reading() as session:
+        last = await use.last(session, cluster.id)
+    if last is None or cluster.phase not in resting.PAUSABLE:
+        raise NotReady(f"the cluster is {cluster.phase}", fix="ask again when it is ready")
+    return answer(resting.idle_of(cluster, last, seconds=seconds))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from pyk8s.wire import accounts as words
-from pyk8s.wire.admin import DriftReport, Repair, RepairDrift
-from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease
+from pyk8s.wire.admin import DriftReport, PoolList, Repair, RepairDrift, SetPool
+from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease, Idle
 from pyk8s.wire.frames import EventPage
 from pyk8s.wire.service import Capacity, Health, ServerInfo, TemplateList
 from pyk8s.wire.terminals import TerminalList
@@ -159,6 +159,7 @@ ENDPOINTS: Final = (
         {202: Cluster},
         (*UNSAFE, NotFound, PhaseConflict),
     ),
+    Endpoint("GET", f"{CLUSTER}/idle", clusters.idle, {200: Idle}, (*CALLER, NotFound, NotReady)),
     Endpoint(
         "GET",
         f"{CLUSTER}/events",
@@ -198,6 +199,15 @@ ENDPOINTS: Final = (
         terminals.close,
         {204: None},
         (*UNSAFE, NotFound, NoSuchTerminal),
+    ),
+    Endpoint("GET", f"{API}/admin/pool", admin.pool, {200: PoolList}, CALLER),
+    Endpoint(
+        "PUT",
+        f"{API}/admin/pool",
+        admin.set_pool,
+        {200: PoolList},
+        (*UNSAFE, *BODY, TemplateUnknown),
+        body=SetPool,
     ),
     Endpoint("GET", f"{API}/admin/drift", admin.drift, {200: DriftReport}, CALLER),
     Endpoint(

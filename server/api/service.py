@@ -8,15 +8,24 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from pyk8s.wire.accounts import Scope
-from pyk8s.wire.service import Capacity, Check, Health, ServerInfo, Template, TemplateList
+from pyk8s.wire.service import (
+    Capacity,
+    Check,
+    Health,
+    PoolLevel,
+    ServerInfo,
+    Template,
+    TemplateList,
+)
 from server import __version__
 from server.admission import Load, room_for, standing_shortage
 from server.api.accounts import signup_open
 from server.api.auth import authenticate
 from server.api.state import Readiness, State
 from server.api.wire import answer, read_query
+from server.commands.pool import states
 from server.errors import LabError
-from server.store import accounts, clusters, hosts, needs
+from server.store import accounts, clusters, forecasts, hosts, needs
 from server.store.database import Database
 from server.store.database import now as database_now
 from server.store.hosts import Host
@@ -56,7 +65,7 @@ async def templates(request: Request[State]) -> Response:
     settings = request.state["settings"]
     async with request.state["database"].reading() as session:
         host = await hosts.current(session)
-        expected = await clusters.expected_seconds(session)
+        expected = await forecasts.expected(session)
     driver = host.driver if host is not None else NO_DRIVER
     version = host.facts.default_kubernetes_version if host is not None else NO_VERSION
     return answer(
@@ -88,6 +97,11 @@ async def capacity(request: Request[State]) -> Response:
         living = await clusters.count_living(session)
         learned = await needs.learned(session)
         load = await needs.load(session, host.id, learned) if host is not None else Load()
+    pool = {
+        each.template: PoolLevel(target=each.size, prebuilt=each.ready)
+        for each in await states(request.state["database"], request.state["settings"].pool_sizes)
+        if each.size
+    }
     if host is None:
         return answer(
             Capacity(
@@ -95,7 +109,7 @@ async def capacity(request: Request[State]) -> Response:
                 clusters=living,
                 room_for=0,
                 shortage="no provisioner has announced itself",
-                pool={},
+                pool=pool,
             )
         )
     broken = next((each for each in host.facts.checks if each.required and not each.ok), None)
@@ -106,7 +120,7 @@ async def capacity(request: Request[State]) -> Response:
             clusters=living,
             room_for=0 if broken else room_for(host.facts.space, load, wanted),
             shortage=broken.detail if broken else standing_shortage(host.facts.space, load, wanted),
-            pool={},
+            pool=pool,
         )
     )
 

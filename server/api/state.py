@@ -11,6 +11,7 @@ from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
 from server.kube.upstream import Upstreams
+from server.kube.use import Use
 from server.kube.waking import Waker
 from server.proxy.authority import Identity
 from server.proxy.grants import Grants
@@ -42,6 +43,7 @@ class State(TypedDict):
     upstreams: Upstreams
     grants: Grants
     waker: Waker
+    use: Use
     app_gate: AppGate
     proxy: Identity | None
     """What the proxy's listener shows; None: there is no proxy."""

@@ -20,9 +20,10 @@ from server.apps import links
 from server.apps.gate import AppGate
 from server.commands.throttle import Throttle
 from server.config import Settings
-from server.controllers import reaper, retention
+from server.controllers import idle, pool, reaper, retention
 from server.fanout.hub import Hub
 from server.kube.upstream import Upstreams
+from server.kube.use import Use
 from server.kube.waking import Waker
 from server.provisioner.provisioner import Provisioner
 from server.provisioner.workshop import Deadlines
@@ -56,6 +57,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
                 database,
                 upstreams,
                 waker := Waker(database),
+                use := Use(database),
                 key=sealer.derive(links.PURPOSE),
                 at=settings.apps_at,
                 monotonic=time.monotonic,
@@ -81,7 +83,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             )
             here = Here(driver, lambda: made.host_id)
         limits = Limits(settings.terminals_per_user, settings.terminals_per_cluster)
-        terminals = Terminals(database, limits, here, waker)
+        terminals = Terminals(database, limits, here, waker, use)
         waker.tell_moved(grants.on_moved)
         waker.tell_moved(app_gate.on_moved)
 
@@ -110,6 +112,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         tasks.start_soon(partial(app_gate.watch, clock=lambda: datetime.now(UTC)))
         tasks.start_soon(HintListener(database.url, receivers).run)
         tasks.start_soon(hub.run)
+        tasks.start_soon(use.run)
         lookout = Lookout(upstreams.of)
         tasks.start_soon(lookout.run)
         tasks.start_soon(partial(streams.watch, database, clock=lambda: datetime.now(UTC)))
@@ -121,6 +124,20 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         if settings.plays("controllers"):
             tick = partial(anyio.sleep, reaper.TICK_SECONDS)
             tasks.start_soon(partial(reaper.run, database, tick=tick))
+            if settings.idle_pause_seconds:
+                tick = partial(anyio.sleep, idle.TICK_SECONDS)
+                tasks.start_soon(
+                    partial(idle.run, database, seconds=settings.idle_pause_seconds, tick=tick)
+                )
+            tasks.start_soon(
+                partial(
+                    pool.run,
+                    database,
+                    sizes=settings.pool_sizes,
+                    max_age_seconds=settings.pool_max_age_seconds,
+                    tick=partial(anyio.sleep, pool.TICK_SECONDS),
+                )
+            )
             if settings.log_retention_days:
                 older_than = timedelta(days=settings.log_retention_days)
                 tick = partial(anyio.sleep, retention.TICK_SECONDS)
@@ -136,6 +153,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             upstreams=upstreams,
             grants=grants,
             waker=waker,
+            use=use,
             app_gate=app_gate,
             proxy=identity_of(settings) if settings.listens_for_proxy_on is not None else None,
             lookout=lookout,
@@ -155,7 +173,7 @@ async def relaying(state: State, sockets: Mapping[str, socket.socket]) -> AsyncI
     """Serve what relays into clusters, each on its socket, around what is running."""
     async with AsyncExitStack() as serving:
         if "proxy" in sockets:
-            gate = ClusterGate(state["grants"], state["upstreams"], state["waker"])
+            gate = ClusterGate(state["grants"], state["upstreams"], state["waker"], state["use"])
             await serving.enter_async_context(proxying(sockets["proxy"], state["proxy"], gate))
         if "apps" in sockets:
             await serving.enter_async_context(proxying(sockets["apps"], None, state["app_gate"]))

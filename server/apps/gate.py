@@ -1,7 +1,8 @@
 """Who may open which app: the gate of the listener of published apps."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -18,8 +19,9 @@ from server.apps.links import Link, NoLink
 from server.errors import LabError
 from server.kube.ports import NoPort, Place, PortStream, open_port
 from server.kube.upstream import Upstreams
+from server.kube.use import Use
 from server.kube.waking import Waker
-from server.proxy.openings import Openings
+from server.proxy.openings import Open, Openings
 from server.proxy.passage import Asked, Passage
 from server.store import apps
 from server.store.apps import Published
@@ -45,6 +47,7 @@ class AppGate:
         database: Database,
         upstreams: Upstreams,
         waker: Waker,
+        use: Use,
         *,
         key: bytes,
         at: str,
@@ -54,6 +57,7 @@ class AppGate:
         self._database = database
         self._upstreams = upstreams
         self._waker = waker
+        self._use = use
         self._key = key
         self._scheme = urlsplit(at).scheme
         self._domain = urlsplit(at).hostname or ""
@@ -193,15 +197,19 @@ class AppGate:
             session=await self._bridges.session(app.id, app.attempt_id, dial),
             dial=dial,
             host=dict(asked.headers)[b"host"],
-            opened=partial(
-                self._openings.opened,
-                app.user_id,
-                _rights(app.id, app.cluster_id, link.generation),
-                link.expires_at,
-            ),
+            opened=partial(self._opened, app, link),
             unanswered=unanswered,
             log={"app_id": str(app.id), "cluster_id": str(app.cluster_id)},
         )
+
+    @contextmanager
+    def _opened(self, app: Published, link: Link) -> Iterator[Open]:
+        rights = _rights(app.id, app.cluster_id, link.generation)
+        with (
+            self._openings.opened(app.user_id, rights, link.expires_at) as request,
+            self._use.holding(app.cluster_id),
+        ):
+            yield request
 
     async def _dial(self, app: Published, attempt_id: UUID) -> PortStream:
         """Connect to an app. The cluster is looked up each time: connections to it come and go.

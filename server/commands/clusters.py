@@ -4,12 +4,13 @@ import hashlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import uuid_utils.compat as uuids
 
 from pyk8s.wire.cluster import Cluster, CreateCluster, Phase
-from pyk8s.wire.facts import PhaseChanged
+from pyk8s.wire.facts import ClaimedFromPool, PhaseChanged
 from pyk8s.wire.service import FieldError
 from server.commands.names import friendly_name
 from server.errors import (
@@ -23,13 +24,17 @@ from server.errors import (
     VersionUnknown,
 )
 from server.lifecycle import sources_of
-from server.store import clusters, event_log, hosts, idempotency, jobs
+from server.store import clusters, event_log, hosts, idempotency, jobs, pool
 from server.store.database import Database, WriteSession
 from server.store.hints import tell_revoked
 from server.store.hosts import HostFacts
-from server.templates import DEFAULT, PRESETS, Preset
+from server.templates import DEFAULT, DRIVER_LABELS, PRESETS, Preset
 
 NAME_TRIES = 20
+_CLAIMED: Final = (
+    ClaimedFromPool(),
+    PhaseChanged(from_=Phase.PENDING, to=Phase.PROVISIONING, reason="ClaimedFromPool"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ async def _create(
     limits: Limits,
     choose: Callable[[Sequence[str]], str],
 ) -> Cluster:
-    preset = _preset(request.template)
+    preset = preset_of(request.template)
     host = await hosts.current(session)
     if host is None:
         raise NoProvisioner(
@@ -117,9 +122,8 @@ async def _create(
             labels=request.labels,
             driver=host.driver,
         )
-        cluster = await clusters.add(session, owner_id, new)
+        cluster = await _add(session, owner_id, new)
         if cluster is not None:
-            await jobs.enqueue(session, cluster.id, "create", job_id=uuids.uuid7())
             return cluster
     raise NameTaken(
         f"you have a cluster named {new.name!r}",
@@ -128,7 +132,34 @@ async def _create(
     )
 
 
-def _preset(name: str | None) -> Preset:
+async def _add(session: WriteSession, owner_id: UUID, new: clusters.NewCluster) -> Cluster | None:
+    """Take a prebuilt one if there is one, else let one be built. None: the name is taken."""
+    wanted = pool.Wanted(
+        template=new.template,
+        kubernetes_version=new.kubernetes_version,
+        control_planes=new.control_planes,
+        workers=new.workers,
+        driver=new.driver,
+    )
+    member = None if DRIVER_LABELS & new.labels.keys() else await pool.take(session, wanted)
+    if member is None:
+        cluster = await clusters.add(session, owner_id, new)
+        if cluster is not None:
+            await jobs.enqueue(session, cluster.id, "create", job_id=uuids.uuid7())
+        return cluster
+    if await clusters.add(session, owner_id, new, then=_CLAIMED) is None:
+        return None
+    await pool.hand_over(session, member, new.id)
+    await jobs.enqueue(session, new.id, "wake", job_id=uuids.uuid7(), reason="ClaimedFromPool")
+    return await clusters.get(session, owner_id, new.id)
+
+
+def preset_of(name: str | None) -> Preset:
+    """Give a template, or the default one.
+
+    Raises:
+        TemplateUnknown: there is none of this name.
+    """
     preset = PRESETS.get(name or DEFAULT)
     if preset is None:
         known = ", ".join(PRESETS)

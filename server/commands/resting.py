@@ -1,15 +1,17 @@
 """Pause a cluster that nobody uses, and let it go on: rows are written, nothing is frozen here."""
 
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from pyk8s.wire.cluster import Cluster, Phase
+from pyk8s.wire.cluster import Cluster, Idle, Phase
 from server.commands.clusters import not_found
 from server.errors import PhaseConflict
 from server.store import clusters, jobs, waking
 from server.store.database import Database
+from server.store.use import LastUse
 
 PAUSABLE: Final = frozenset({Phase.READY, Phase.PAUSED})
 
@@ -51,3 +53,19 @@ async def resume_cluster(database: Database, *, owner_id: UUID, id_or_name: UUID
             raise PhaseConflict(PAUSABLE, cluster.phase, fix="wait until it is ready")
         await waking.ask(session, cluster, reason="ResumeRequested")
     return cluster
+
+
+def idle_of(cluster: Cluster, last: LastUse, *, seconds: int) -> Idle:
+    """Say when a cluster is paused because nobody uses it. Pure. `seconds` 0: never."""
+    why = None
+    if cluster.phase is Phase.PAUSED:
+        why = "it is paused already"
+    elif not seconds:
+        why = "the operator lets none be paused"
+    elif last.has_direct:
+        why = "somebody has a direct kubeconfig, whose use cannot be seen"
+    return Idle(
+        used_at=last.used_at,
+        pauses_at=None if why else last.used_at + timedelta(seconds=seconds),
+        stays_awake_because=why,
+    )

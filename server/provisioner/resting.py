@@ -7,13 +7,16 @@ from uuid import UUID
 from pyk8s.wire.cluster import Cluster, Condition, Phase
 from pyk8s.wire.facts import ConditionChanged, EventData, PhaseChanged
 from server.provisioner import verdicts
+from server.provisioner.handover import hand_over
 from server.provisioner.holding import Holding, to_the_end
 from server.provisioner.workshop import Workshop
-from server.store import access, clusters, event_log, jobs
+from server.store import access, clusters, event_log, jobs, use
 from server.store.database import WriteSession
 from server.store.database import now as database_now
 from server.store.event_log import Draft
 
+IDLE: Final = "Idle"
+"""Nobody asked: somebody who uses it after all is not to be disturbed."""
 PAUSED_BY_NOBODY: Final = "Paused"
 WOKEN_BY_NOBODY: Final = "Resumed"
 
@@ -34,6 +37,8 @@ async def pause(shop: Workshop, holding: Holding) -> None:
         cluster = await clusters.lock(session, cluster_id)
         # Awake at a later try: somebody has woken it meanwhile, and wants it so.
         is_wanted = cluster.phase is Phase.PAUSED or holding.job.tries == 1
+        if holding.job.reason == IDLE and cluster.phase is Phase.READY:
+            is_wanted &= not await use.used_since(session, cluster_id, holding.job.created_at)
         way = await access.way_into(session, cluster_id)
         if way is None or cluster.phase not in {Phase.READY, Phase.PAUSED} or not is_wanted:
             await jobs.finish(session, holding.job, "cancelled")
@@ -46,7 +51,7 @@ async def pause(shop: Workshop, holding: Holding) -> None:
 
 
 async def wake(shop: Workshop, holding: Holding) -> None:
-    """Let the cluster go on, and say that it is ready once it answers.
+    """Let a paused or prebuilt cluster go on, and say that it is ready once it answers.
 
     Raises:
         LostClaim: another worker has the job.
@@ -56,6 +61,9 @@ async def wake(shop: Workshop, holding: Holding) -> None:
     async with shop.database.reading() as session:
         cluster = await clusters.get_any(session, cluster_id)
         way = await access.way_into(session, cluster_id)
+    if cluster is not None and cluster.phase is Phase.PROVISIONING:
+        await hand_over(shop, holding)
+        return
     if cluster is None or way is None or cluster.phase is not Phase.PAUSED:
         await to_the_end(_close(shop, holding))
         return

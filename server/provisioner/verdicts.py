@@ -52,6 +52,9 @@ def is_needed(row: Standing) -> bool:
         return True
     if row.is_removed or row.phase is Phase.DELETED:
         return False
+    if row.outcome == "lost":
+        # A bad one from the pool, in whose place there is another one now.
+        return False
     if row.phase is Phase.FAILED:
         # What was ready once stays as it is until its owner deletes it or tries again.
         return row.outcome == "succeeded"

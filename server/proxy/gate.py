@@ -1,7 +1,10 @@
 """Who may reach which cluster: the gate of the Kubernetes API proxy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Final
+from urllib.parse import parse_qsl
 
 import anyio
 from anyio.abc import ByteStream
@@ -9,9 +12,11 @@ from anyio.abc import ByteStream
 from pyk8s.wire.cluster import Phase
 from server.errors import LabError
 from server.kube.upstream import Upstream, Upstreams, host_and_port
+from server.kube.use import Use
 from server.kube.waking import Waker
 from server.proxy import headers as rules
 from server.proxy.grants import Grants
+from server.proxy.openings import Open
 from server.proxy.passage import Asked, Passage
 from server.proxy.paths import destination
 from server.proxy.refusals import Refusal, unavailable
@@ -23,10 +28,11 @@ WEBSOCKET: Final = b"websocket"
 class ClusterGate:
     """Lets a credential into its cluster, under the name of its user."""
 
-    def __init__(self, grants: Grants, upstreams: Upstreams, waker: Waker) -> None:
+    def __init__(self, grants: Grants, upstreams: Upstreams, waker: Waker, use: Use) -> None:
         self._grants = grants
         self._upstreams = upstreams
         self._waker = waker
+        self._use = use
 
     async def admit(self, asked: Asked) -> Passage:
         """Find who asks, for what, and where that is.
@@ -56,7 +62,7 @@ class ClusterGate:
             session=upstream.session,
             dial=partial(dial, upstream),
             host=f"{host}:{port}".encode(),
-            opened=partial(self._grants.opened, grant),
+            opened=partial(self._opened, grant, is_background=_is_watch(asked.query)),
             unanswered=_unanswered,
             log={
                 "user": grant.username,
@@ -64,6 +70,13 @@ class ClusterGate:
                 "path": wanted.path.decode("ascii"),
             },
         )
+
+    @contextmanager
+    def _opened(self, grant: Grant, *, is_background: bool) -> Iterator[Open]:
+        """Watch over what is open. Programs that only wait for changes do not use a cluster."""
+        used = nullcontext() if is_background else self._use.holding(grant.cluster_id)
+        with self._grants.opened(grant) as request, used:
+            yield request
 
     def stop(self) -> None:
         """End all that is open."""
@@ -78,6 +91,11 @@ class ClusterGate:
             return await self._upstreams.for_people(grant.cluster_id, grant.attempt_id)
         except LabError as error:
             raise unavailable(error.detail) from error
+
+
+def _is_watch(query: bytes) -> bool:
+    wanted = dict(parse_qsl(query))
+    return wanted.get(b"watch", b"") in {b"1", b"true"}
 
 
 def _unanswered(why: str) -> Refusal:

@@ -60,3 +60,12 @@ class AppRow(Table):
     """Links of an earlier one open nothing."""
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     removed_at: Mapped[datetime | None]
+
+
+class UseRow(Table):
+    """When a cluster was used last, as far as this server could see."""
+
+    __tablename__ = "cluster_use"
+
+    cluster_id: Mapped[UUID] = mapped_column(ForeignKey("clusters.id"), primary_key=True)
+    used_at: Mapped[datetime]

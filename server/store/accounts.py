@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from pyk8s.wire.accounts import Scope, Token, User
 from server.store.database import ReadSession, WriteSession
 from server.store.hints import tell_revoked
-from server.store.tables import SessionRow, TokenRow, UserRow
+from server.store.tables import POOL, SessionRow, TokenRow, UserRow
 
 TOUCH_AFTER = timedelta(seconds=60)
 """`last_used_at` is written at most this often, so that reading does not become writing."""
@@ -44,7 +44,7 @@ def _user(row: UserRow) -> User:
 
 async def has_users(session: ReadSession) -> bool:
     """Tell whether anybody has registered."""
-    return await session.scalar(select(UserRow.id).limit(1)) is not None
+    return await session.scalar(select(UserRow.id).where(UserRow.id != POOL).limit(1)) is not None
 
 
 async def add_user(

@@ -150,6 +150,16 @@ async def finish(session: WriteSession, attempt_id: UUID, outcome: str) -> None:
         await log_chunks.pack(session, cluster_id)
 
 
+async def give_up(session: WriteSession, attempt_id: UUID) -> None:
+    """Note that what was made well once turned out to be bad; its pieces are removed later."""
+    await session.execute(
+        update(AttemptRow)
+        .where(AttemptRow.id == attempt_id)
+        .values(outcome="lost", finished_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def mark_removed(session: WriteSession, attempt_id: UUID) -> None:
     """Note that nothing of a try is left on its host."""
     await session.execute(

@@ -12,17 +12,14 @@ from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pyk8s.wire.cluster import MAX_TTL_SECONDS, Cluster, Phase
-from pyk8s.wire.facts import Created
-from pyk8s.wire.service import Expected, FieldError
+from pyk8s.wire.facts import Created, EventData
+from pyk8s.wire.service import FieldError
 from server.errors import NotFound, ValidationFailed
 from server.lifecycle import LIVING
 from server.store import event_log
 from server.store.cluster_rows import snapshot_of
 from server.store.database import ReadSession, WriteSession
 from server.store.tables import ClusterRow, Installation, UserRow
-
-HISTORY = 50
-"""How many of a template's last creates its forecast is made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +42,13 @@ async def epoch(session: ReadSession) -> UUID:
     return (await session.execute(select(Installation.epoch))).scalar_one()
 
 
-async def add(session: WriteSession, owner_id: UUID, new: NewCluster) -> Cluster | None:
-    """Write down that somebody asked for a cluster. None: they have a living one of this name."""
+async def add(
+    session: WriteSession, owner_id: UUID, new: NewCluster, *, then: Sequence[EventData] = ()
+) -> Cluster | None:
+    """Write down that somebody asked for a cluster. None: they have a living one of this name.
+
+    `then`: what else happens to it in the same moment.
+    """
     row = await session.scalar(
         insert(ClusterRow)
         .values(
@@ -77,7 +79,8 @@ async def add(session: WriteSession, owner_id: UUID, new: NewCluster) -> Cluster
     ).scalar_one()
     first = snapshot_of(row, owner=owner, epoch=await epoch(session))
     first = first.model_copy(update={"last_seq": 1})
-    await event_log.append(session, new.id, [event_log.Draft(Created(cluster=first))])
+    facts = [Created(cluster=first), *then]
+    await event_log.append(session, new.id, [event_log.Draft(fact) for fact in facts])
     return first
 
 
@@ -195,41 +198,6 @@ async def lock_owner(session: WriteSession, owner_id: UUID) -> None:
     await session.execute(
         update(UserRow).where(UserRow.id == owner_id).values(is_admin=UserRow.is_admin)
     )
-
-
-async def expected_seconds(session: ReadSession) -> dict[tuple[str, str], Expected]:
-    """Tell from the last creates how long each template takes, by template and driver."""
-    seconds = func.extract("epoch", ClusterRow.ready_at - ClusterRow.created_at)
-    ranked = (
-        select(
-            ClusterRow.template,
-            ClusterRow.driver,
-            seconds.label("seconds"),
-            func.row_number()
-            .over(
-                partition_by=(ClusterRow.template, ClusterRow.driver),
-                order_by=ClusterRow.ready_at.desc(),
-            )
-            .label("age"),
-        )
-        .where(ClusterRow.ready_at.is_not(None), ~ClusterRow.from_pool)
-        .subquery()
-    )
-    query = (
-        select(
-            ranked.c.template,
-            ranked.c.driver,
-            func.percentile_cont(0.5).within_group(ranked.c.seconds),
-            func.percentile_cont(0.95).within_group(ranked.c.seconds),
-            func.count(),
-        )
-        .where(ranked.c.age <= HISTORY)
-        .group_by(ranked.c.template, ranked.c.driver)
-    )
-    return {
-        (template, driver): Expected(p50=round(p50, 1), p95=round(p95, 1), samples=samples)
-        for template, driver, p50, p95, samples in await session.execute(query)
-    }
 
 
 async def claim_lease_warning(session: WriteSession, *, seconds: int) -> list[UUID]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from pyk8s.wire.cluster import Queue
 from server.store import claims
 from server.store.database import ReadSession
-from server.store.tables import ClusterRow, JobRow
+from server.store.tables import POOL, ClusterRow, JobRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Waiting:
 async def waiting(session: ReadSession, host_id: UUID) -> list[Waiting]:
     """List the creates that this host could begin, the next one first.
 
-    First come, first served, but everybody in turn: somebody's second waits for everybody's
-    first. What they have being built counts.
+    People come before the pool. First come, first served, but everybody in turn: somebody's
+    second waits for everybody's first. What they have being built counts.
     """
     rows = await session.execute(_waiting(), {"host_id": host_id})
     return [
@@ -77,5 +77,5 @@ def _waiting() -> Select[UUID, UUID, str, str, int, Any, int]:
         )
         .join(ClusterRow, ClusterRow.id == JobRow.cluster_id)
         .where(claims.is_fresh(), *claims.claimable(bindparam("host_id", type_=Uuid())))
-        .order_by(turn, JobRow.created_at, JobRow.id)
+        .order_by(ClusterRow.owner_id == POOL, turn, JobRow.created_at, JobRow.id)
     )

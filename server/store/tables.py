@@ -30,6 +30,9 @@ NAMING = {
 
 NOW = func.now()
 
+POOL = UUID("00000000-0000-7000-8000-000000000001")
+"""The account that owns prebuilt clusters. Nobody can sign in with it, and no list shows it."""
+
 
 class Table(DeclarativeBase):
     """Base of all tables; its naming convention keeps migrations stable."""
@@ -252,6 +255,15 @@ class DriftRow(Table):
     attempts: Mapped[list[Any]]
     differences: Mapped[list[Any]]
     repairs: Mapped[list[str]] = mapped_column(server_default=text("'{}'::text[]"))
+
+
+class PoolSizeRow(Table):
+    """How many prebuilt clusters of a template an administrator wants, in place of the setting."""
+
+    __tablename__ = "pool_sizes"
+
+    template: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int]
 
 
 class IdempotencyKeyRow(Table):

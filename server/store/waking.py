@@ -6,7 +6,7 @@ import uuid_utils.compat as uuids
 from sqlalchemy import select
 
 from pyk8s.wire.cluster import Cluster, Phase
-from server.store import jobs
+from server.store import jobs, use
 from server.store.database import ReadSession, WriteSession
 from server.store.tables import ClusterRow
 
@@ -17,6 +17,7 @@ async def ask(session: WriteSession, cluster: Cluster, *, reason: str) -> None:
     Also when it is about to be paused: the pause comes first then, and is over at once.
     """
     sleeps = cluster.phase is Phase.PAUSED or await jobs.is_open(session, cluster.id, "pause")
+    await use.note(session, [cluster.id])
     if sleeps and not await jobs.is_open(session, cluster.id, "wake"):
         await jobs.enqueue(session, cluster.id, "wake", job_id=uuids.uuid7(), reason=reason)
 

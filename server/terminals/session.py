@@ -107,10 +107,11 @@ class Session:
         pod: PodTarget | None,
         clock: Callable[[], float],
         now: Callable[[], datetime],
+        typed: Callable[[], None] = lambda: None,
         ring_bytes: int = RING_BYTES,
         slow_seconds: float = SLOW_SECONDS,
     ) -> None:
-        """`clock` is monotonic seconds, `now` this machine's time."""
+        """`clock` is monotonic seconds, `now` this machine's time; `typed` hears of input."""
         self.id = session_id
         self.owner = owner
         self.title = title
@@ -123,6 +124,7 @@ class Session:
         self._shell = shell
         self._clock = clock
         self._now = now
+        self._on_typed = typed
         self._slow_seconds = slow_seconds
         self._ring = Ring(ring_bytes)
         self._clients: set[Client] = set()
@@ -268,6 +270,7 @@ class Session:
             InputNotTaken: it waits for too long.
         """
         self.last_input_at = self._now()
+        self._on_typed()
         try:
             with anyio.fail_after(INPUT_SECONDS):
                 await self._typed.send(data)

@@ -21,6 +21,7 @@ from server.errors import (
     TerminalElsewhere,
     TooManyTerminals,
 )
+from server.kube.use import Use
 from server.kube.waking import Waker
 from server.store import access, accounts
 from server.store.database import Database
@@ -68,6 +69,7 @@ class Terminals:
         limits: Limits,
         here: Here | None,
         waker: Waker,
+        use: Use,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -77,6 +79,7 @@ class Terminals:
         self._limits = limits
         self._here = here
         self._waker = waker
+        self._use = use
         self._clock = clock
         self._now = now
         self._sessions: dict[UUID, Session] = {}
@@ -201,6 +204,7 @@ class Terminals:
                 shell,
                 title=wish.pod.name if wish.pod else wish.cluster_name,
                 pod=wish.pod,
+                typed=self._use.typing_into(owner.cluster_id),
                 clock=self._clock,
                 now=self._now,
             )

@@ -6,18 +6,19 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from server.config.capacity import Capacity
 from server.errors import StartFailed, in_words
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 PROXY_BESIDE = 443
 APPS_BESIDE = 444
 MAX_PORT = 65535
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class Settings(BaseSettings):
+class Settings(Capacity):
     """Read once at start, then passed along as parameters."""
 
     model_config = SettingsConfigDict(env_prefix="PYK8S_", frozen=True, extra="ignore")
@@ -91,38 +92,6 @@ class Settings(BaseSettings):
     host_name: str = Field(
         default_factory=socket.gethostname,
         description="This machine's name among the provisioner hosts; it must not change.",
-    )
-    max_creates: int | None = Field(
-        None,
-        ge=1,
-        le=64,
-        description="Clusters built at the same time. Unset: as many as the processors take.",
-    )
-    deadline_factor: float = Field(
-        1.0,
-        gt=0,
-        le=100,
-        description="How many times its usual time a step of a create, a silence or a removal may "
-        "take before it is ended: more than 1 for a slow machine.",
-    )
-    max_clusters_per_user: int = Field(
-        5, ge=1, le=10_000, description="Clusters that one user may have at once."
-    )
-    streams_per_user: int = Field(
-        20,
-        ge=1,
-        le=100_000,
-        description="Streams (WebSockets, SSE, followed logs) that one user may have open at this "
-        "server at once.",
-    )
-    terminals_per_user: int = Field(
-        10, ge=1, le=1000, description="Terminals that one user may have open at once."
-    )
-    terminals_per_cluster: int = Field(
-        10, ge=1, le=1000, description="Terminals that one cluster may have open at once."
-    )
-    max_ttl_seconds: int = Field(
-        24 * 3600, ge=60, le=7 * 24 * 3600, description="The longest life of a cluster, in seconds."
     )
     log_cap_bytes: int = Field(
         8 * 1024 * 1024, ge=4096, description="How much log of one attempt is kept, in bytes."

@@ -1,0 +1,86 @@
+"""Settings: how much of everything there may be, and what is done ahead of people."""
+
+from collections.abc import Mapping
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pyk8s.wire.admin import MAX_POOL
+from server.templates import PRESETS
+
+
+class Capacity(BaseSettings):
+    """How many of what, how long, and what happens to what nobody uses."""
+
+    model_config = SettingsConfigDict(env_prefix="PYK8S_", frozen=True, extra="ignore")
+
+    max_creates: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Clusters built at the same time. Unset: as many as the processors take.",
+    )
+    deadline_factor: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="How many times its usual time a step of a create, a silence or a removal may "
+        "take before it is ended: more than 1 for a slow machine.",
+    )
+    max_clusters_per_user: int = Field(
+        5, ge=1, le=10_000, description="Clusters that one user may have at once."
+    )
+    streams_per_user: int = Field(
+        20,
+        ge=1,
+        le=100_000,
+        description="Streams (WebSockets, SSE, followed logs) that one user may have open at this "
+        "server at once.",
+    )
+    terminals_per_user: int = Field(
+        10, ge=1, le=1000, description="Terminals that one user may have open at once."
+    )
+    terminals_per_cluster: int = Field(
+        10, ge=1, le=1000, description="Terminals that one cluster may have open at once."
+    )
+    max_ttl_seconds: int = Field(
+        24 * 3600, ge=60, le=7 * 24 * 3600, description="The longest life of a cluster, in seconds."
+    )
+    pool: str = Field(
+        "",
+        description="Clusters that are built before somebody asks, by template: `default=2`, or "
+        "`default=2,multi-node=1`. Each takes the memory of a cluster. Administrators change it "
+        "while the server runs.",
+    )
+    pool_max_age_seconds: int = Field(
+        12 * 3600,
+        ge=60,
+        le=7 * 24 * 3600,
+        description="A prebuilt cluster that nobody took is replaced at this age, in seconds.",
+    )
+
+    idle_pause_seconds: int = Field(
+        1800,
+        ge=0,
+        le=7 * 24 * 3600,
+        description="A cluster that nobody has used for so many seconds is paused; it wakes when "
+        "somebody does. Watches do not count as use. One with a living direct kubeconfig is left "
+        "alone, since its use cannot be seen. `0`: never.",
+    )
+
+    @field_validator("pool")
+    @classmethod
+    def _known_templates(cls, value: str) -> str:
+        for part in filter(None, (each.strip() for each in value.split(","))):
+            name, equals, count = part.partition("=")
+            if name not in PRESETS or not equals or not count.isdecimal():
+                raise ValueError(f"is TEMPLATE=COUNT, with a template of {', '.join(PRESETS)}")
+            if int(count) > MAX_POOL:
+                raise ValueError(f"has at most {MAX_POOL} of a template")
+        return value
+
+    @property
+    def pool_sizes(self) -> Mapping[str, int]:
+        """How many prebuilt clusters of each template there should be."""
+        parts = (each.strip().partition("=") for each in self.pool.split(","))
+        return {name: int(count) for name, _, count in parts if name}

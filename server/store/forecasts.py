@@ -1,0 +1,147 @@
+"""How long creates take, step by step, told from the last ones."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Select, and_, func, or_, select
+
+from pyk8s.wire.cluster import Step
+from pyk8s.wire.service import Expected, ExpectedStep
+from server.store.database import ReadSession
+from server.store.event_tables import EventRow
+from server.store.tables import AttemptRow, ClusterRow
+from server.templates import PRESETS
+
+HISTORY: Final = 50
+"""From so many of a template's last creates a forecast is made."""
+LOW, MIDDLE, HIGH = 0.1, 0.5, 0.95
+
+
+@dataclass(slots=True)
+class Run:
+    """A create that came to its end. Seconds from its beginning."""
+
+    ready: float
+    steps: dict[str, float] = field(default_factory=dict)
+    """When each step began."""
+
+
+async def expected(session: ReadSession) -> dict[tuple[str, str], Expected]:
+    """Tell how long each template takes, by template and driver.
+
+    What a create waited for its turn is not counted, nor what came from the pool, nor clusters of
+    another shape than the template's.
+    """
+    runs: dict[tuple[str, str], dict[UUID, Run]] = {}
+    for template, driver, cluster_id, began, ready_at, step, at in await session.execute(_last()):
+        run = runs.setdefault((template, driver), {}).setdefault(
+            cluster_id, Run(_seconds(began, ready_at))
+        )
+        if step is not None:
+            run.steps[step] = _seconds(began, at)
+    return {key: expected_of([*of_key.values()]) for key, of_key in runs.items()}
+
+
+def expected_of(runs: Sequence[Run]) -> Expected:
+    """Add up runs, of which there is at least one. Pure."""
+    totals = [run.ready for run in runs]
+    steps = [made for step in Step if (made := _step(step, runs)) is not None]
+    return Expected(
+        p10=percentile(totals, LOW),
+        p50=percentile(totals, MIDDLE),
+        p95=percentile(totals, HIGH),
+        samples=len(totals),
+        steps=steps,
+    )
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """Give a percentile, between the two values nearest to it, to a tenth of a second."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    value = ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    return round(value, 1)
+
+
+def _step(step: Step, runs: Sequence[Run]) -> ExpectedStep | None:
+    lasted, left = [], []
+    for run in runs:
+        began = run.steps.get(step.value)
+        if began is None:
+            continue
+        later = [at for at in run.steps.values() if at > began]
+        lasted.append(min([*later, run.ready]) - began)
+        left.append(run.ready - began)
+    if not lasted:
+        return None
+    return ExpectedStep(
+        step=step,
+        p50=percentile(lasted, MIDDLE),
+        p95=percentile(lasted, HIGH),
+        left_p10=percentile(left, LOW),
+        left_p50=percentile(left, MIDDLE),
+        left_p95=percentile(left, HIGH),
+    )
+
+
+def _seconds(began: datetime, at: datetime) -> float:
+    return max(0.0, (at - began).total_seconds())
+
+
+def _last() -> Select[str, str, UUID, datetime, datetime, str | None, datetime]:
+    shape = or_(
+        *(
+            and_(
+                ClusterRow.template == preset.name,
+                ClusterRow.control_planes == preset.control_planes,
+                ClusterRow.workers == preset.workers,
+            )
+            for preset in PRESETS.values()
+        )
+    )
+    ranked = (
+        select(
+            ClusterRow.template,
+            ClusterRow.driver,
+            ClusterRow.id,
+            AttemptRow.started_at,
+            ClusterRow.ready_at,
+            func.row_number()
+            .over(
+                partition_by=(ClusterRow.template, ClusterRow.driver),
+                order_by=ClusterRow.ready_at.desc(),
+            )
+            .label("age"),
+        )
+        .join(
+            AttemptRow,
+            and_(AttemptRow.cluster_id == ClusterRow.id, AttemptRow.outcome == "succeeded"),
+        )
+        .where(ClusterRow.ready_at >= AttemptRow.started_at, ~ClusterRow.from_pool, shape)
+        .subquery()
+    )
+    return (
+        select(
+            ranked.c.template,
+            ranked.c.driver,
+            ranked.c.id,
+            ranked.c.started_at,
+            ranked.c.ready_at,
+            EventRow.data["step"].astext,
+            EventRow.at,
+        )
+        .outerjoin(
+            EventRow,
+            and_(
+                EventRow.cluster_id == ranked.c.id,
+                EventRow.type == "step_started",
+                EventRow.at >= ranked.c.started_at,
+            ),
+        )
+        .where(ranked.c.age <= HISTORY)
+    )
