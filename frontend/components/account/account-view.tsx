@@ -10,6 +10,7 @@ import { useTitle } from "@/hooks/use-title";
 import { queries } from "@/lib/api/queries";
 import { coarse, when } from "@/lib/text/time";
 import { plural } from "@/lib/text/words";
+import { PoolSection } from "./pool-section";
 import { SignOutEverywhere } from "./sign-out-everywhere";
 import { TokenForm } from "./token-form";
 import { TokenList } from "./token-list";
@@ -41,6 +42,7 @@ export function AccountView() {
           <TokenForm scopes={me.scopes} />
           <TokenList />
         </Section>
+        {me.user.is_admin ? <PoolSection /> : null}
         <Section title="Sign out everywhere" note="When a machine is lost, or a token or kubeconfig has come into wrong hands.">
           <SignOutEverywhere />
         </Section>

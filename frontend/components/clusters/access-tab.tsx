@@ -12,7 +12,8 @@ import { AppsSection } from "./apps-section";
 import { Section } from "./section";
 
 export function AccessTab({ cluster, history }: { cluster: Cluster; history: HistoryView }) {
-  if (cluster.phase !== "ready") return <NotReady cluster={cluster} />;
+  // What is fetched from a paused one is good, and wakes it when it is used.
+  if (cluster.phase !== "ready" && cluster.phase !== "paused") return <NotReady cluster={cluster} />;
   const origin = window.location.origin;
   return (
     <div className="grid gap-8">
@@ -61,7 +62,7 @@ function NotReady({ cluster }: { cluster: Cluster }) {
   const words = {
     pending: "The kubeconfig is here as soon as the cluster is ready.",
     provisioning: "The kubeconfig is here as soon as the cluster is ready.",
-    paused: "The cluster is paused.",
+    paused: "",
     failed: "The cluster failed, so there is nothing to reach. The tab Build says why.",
     deleting: "The cluster is being deleted; its kubeconfig does not work any more.",
     deleted: "The cluster is deleted; its kubeconfig does not work any more.",

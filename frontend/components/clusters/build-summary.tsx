@@ -1,5 +1,7 @@
-import type { Cluster, Template } from "@/lib/api/client";
+import type { Cluster } from "@/lib/api/client";
+import type { StepRecord } from "@/lib/stream/cluster-history";
 import { isCancelled } from "@/lib/text/failure";
+import { etaOf, leftWords, type Expected } from "@/lib/text/forecast";
 import { coarse, fine, secondsBetween, when } from "@/lib/text/time";
 import { upperFirst } from "@/lib/text/words";
 
@@ -7,14 +9,16 @@ interface BuildSummaryProps {
   cluster: Cluster;
   /** When the last attempt began; null while that is not known. */
   startedAt: string | null;
+  /** The step that it is in, or was in last. */
+  latest: StepRecord | undefined;
   now: number;
-  expected: Template["expected_seconds"];
+  expected: Expected | null;
   isEmpty: boolean;
 }
 
 /** One sentence under the steps: how long it still takes, or how it ended. */
-export function BuildSummary({ cluster, startedAt, now, expected, isEmpty }: BuildSummaryProps) {
-  const words = summaryOf(cluster, now, expected, startedAt ?? cluster.created_at);
+export function BuildSummary({ cluster, startedAt, latest, now, expected, isEmpty }: BuildSummaryProps) {
+  const words = summaryOf(cluster, now, expected, startedAt ?? cluster.created_at, latest);
   if (!words) return null;
   return (
     <div className={isEmpty ? "px-2.5 pt-2" : "mt-3 border-t border-line px-2.5 pt-3"}>
@@ -29,20 +33,19 @@ interface Summary {
   note?: string;
 }
 
-/** `since`: when the attempt began that built it, or builds it. */
-export function summaryOf(cluster: Cluster, now: number, expected: Template["expected_seconds"], since: string): Summary | null {
+/** `since`: when the attempt began that built it, or builds it. `latest`: the last step that has begun. */
+export function summaryOf(cluster: Cluster, now: number, expected: Expected | null, since: string, latest?: StepRecord): Summary | null {
   switch (cluster.phase) {
     case "pending":
       return cluster.queue
         ? { title: `Number ${cluster.queue.position} of ${cluster.queue.size} in the queue`, note: upperFirst(cluster.queue.reason) }
         : { title: "Waiting for a worker", note: "The build starts in a moment." };
     case "provisioning":
-      return etaOf(secondsBetween(since, now), expected);
+      return goingOn(now, expected, since, latest);
     case "ready":
     case "paused": {
       if (!cluster.ready_at) return null;
-      const took = fine(secondsBetween(cluster.from_pool ? cluster.created_at : since, cluster.ready_at));
-      const title = cluster.from_pool ? `Ready in ${took}, from the pool` : `Ready in ${took}`;
+      const title = `Ready in ${fine(secondsBetween(since, cluster.ready_at))}`;
       return expected && expected.samples > 1 ? { title, note: `usually ${fine(expected.p50)}` } : { title };
     }
     case "failed":
@@ -54,12 +57,11 @@ export function summaryOf(cluster: Cluster, now: number, expected: Template["exp
   }
 }
 
-function etaOf(spent: number, expected: Template["expected_seconds"]): Summary {
-  if (!expected) return { title: `Building for ${coarse(spent)}`, note: "The first build of this template: nobody knows yet how long it takes." };
-  const from = Math.ceil(expected.p50 - spent);
-  const to = Math.ceil(expected.p95 - spent);
-  const note = `from the last ${expected.samples === 1 ? "build" : `${expected.samples} builds`} of this template`;
-  if (to <= 0) return { title: `Building for ${coarse(spent)}`, note: `longer than usual, which is ${coarse(expected.p50)}` };
-  if (from <= 0) return { title: `Ready in at most ${coarse(to)}`, note };
-  return { title: from === to ? `Ready in ${coarse(from)}` : `Ready in ${coarse(from)} to ${coarse(to)}`, note };
+function goingOn(now: number, expected: Expected | null, since: string, latest?: StepRecord): Summary {
+  const spent = secondsBetween(since, now);
+  const title = `Building for ${coarse(spent)}`;
+  if (!expected) return { title, note: "Nobody knows yet how long it takes: none like it was built here." };
+  const eta = etaOf(expected, { spent, step: latest?.step ?? null, inStep: latest ? secondsBetween(latest.startedAt, now) : 0 });
+  if (!eta) return { title, note: `longer than usual, which is ${fine(expected.p50)}` };
+  return { title: upperFirst(leftWords(eta)), note: `from the last ${expected.samples === 1 ? "build" : `${expected.samples} builds`} of this template` };
 }

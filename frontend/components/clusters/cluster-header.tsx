@@ -16,6 +16,8 @@ import { DoubtNotice } from "./doubt-notice";
 import { ExtendButton } from "./extend-button";
 import { Lease } from "./lease";
 import { LeaseBar } from "./lease-bar";
+import { PauseButton } from "./pause-button";
+import { PausedNote } from "./paused-note";
 import { PhaseLabel } from "./phase-label";
 import { RetryButton } from "./retry-button";
 
@@ -24,6 +26,7 @@ export function ClusterHeader({ cluster, onAccess }: { cluster: Cluster; onAcces
   const [problem, setProblem] = useState<ApiProblem | null>(null);
   const now = useNow(1000);
   const building = cluster.phase === "pending" || cluster.phase === "provisioning";
+  const usable = cluster.phase === "ready" || cluster.phase === "paused";
   const gone = cluster.phase === "deleting" || cluster.phase === "deleted";
   const facts = [
     cluster.template,
@@ -48,9 +51,10 @@ export function ClusterHeader({ cluster, onAccess }: { cluster: Cluster; onAcces
         </div>
         <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
           <Lease cluster={cluster} now={now} />
-          {cluster.phase === "ready" ? (
+          {usable ? (
             <>
               <ExtendButton cluster={cluster} onProblem={setProblem} />
+              <PauseButton cluster={cluster} onProblem={setProblem} />
               <Button onClick={onAccess} className="max-sm:hidden">
                 Connect
               </Button>
@@ -80,6 +84,7 @@ export function ClusterHeader({ cluster, onAccess }: { cluster: Cluster; onAcces
         </ul>
       </div>
       <LeaseBar cluster={cluster} now={now} />
+      {cluster.phase === "paused" ? <PausedNote name={cluster.name} /> : null}
       <DoubtNotice cluster={cluster} now={now} />
       {problem ? (
         <div className="mt-4">

@@ -10,6 +10,7 @@ import { classes } from "@/lib/text/classes";
 import { isCancelled } from "@/lib/text/failure";
 import { doubtOf } from "@/lib/text/health";
 import { urgencyOf } from "@/lib/text/lease";
+import { handoverTime } from "@/lib/text/pool";
 import { coarse, fine, left, secondsBetween, secondsLeft } from "@/lib/text/time";
 import { kubernetesOf, plural, upperFirst } from "@/lib/text/words";
 import { labelsOf } from "./filters";
@@ -66,7 +67,7 @@ export function ClusterRow({ cluster, now, onAsk, onProblem }: ClusterRowProps) 
       </td>
       <td className={`${cell} text-right`}>
         <span className="inline-flex justify-end gap-1.5">
-          {cluster.phase === "ready" ? (
+          {cluster.phase === "ready" || cluster.phase === "paused" ? (
             <ButtonLink size="sm" href={fileUrl.kubeconfig(cluster.id)} download aria-label={`Download the kubeconfig of ${cluster.name}`}>
               kubeconfig
             </ButtonLink>
@@ -112,9 +113,10 @@ function noteOf(cluster: Cluster, now: number): string | null {
   if (cluster.phase === "pending") return cluster.queue ? upperFirst(cluster.queue.reason) : null;
   if (cluster.phase === "failed") return isCancelled(cluster.failure) ? "its log is kept" : "cause, fix and log kept";
   if (cluster.phase === "deleted" && cluster.deleted_at) return `${coarse(secondsBetween(cluster.deleted_at, now))} ago`;
+  if (cluster.phase === "paused") return "wakes when it is used";
   if (cluster.phase !== "ready" || !cluster.ready_at) return null;
-  const took = fine(secondsBetween(cluster.created_at, cluster.ready_at));
-  return cluster.from_pool ? `from the pool in ${took}` : `built in ${took}`;
+  const took = secondsBetween(cluster.created_at, cluster.ready_at);
+  return cluster.from_pool ? `from the pool in ${handoverTime(took)}` : `built in ${fine(took)}`;
 }
 
 function hasTimeLeft({ phase }: Cluster): boolean {

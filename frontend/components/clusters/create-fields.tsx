@@ -41,11 +41,19 @@ export function CreateFields({ draft, templates, template, pool, maxTtlSeconds, 
   const lifetimes = [...new Set([...LIFETIMES, template.ttl_seconds])]
     .filter((seconds) => maxTtlSeconds === null || seconds <= maxTtlSeconds)
     .sort((a, b) => a - b);
+  // What is prebuilt is as the template says.
+  const isAsTemplate =
+    (draft.workers ?? template.workers) === template.workers && [template.kubernetes_version, ""].includes(draft.kubernetesVersion.trim());
   const nameError = nameProblem(draft.name) ?? problem?.fieldError("name") ?? (problem?.code === "name_taken" ? problem.words : null);
 
   return (
     <>
-      <TemplateChoice templates={templates} chosen={template.name} pool={pool} onChange={(name) => onChange({ template: name, workers: null, ttlSeconds: null })} />
+      <TemplateChoice
+        templates={templates}
+        chosen={template.name}
+        pool={isAsTemplate ? pool : without(pool, template.name)}
+        onChange={(name) => onChange({ template: name, workers: null, ttlSeconds: null })}
+      />
       <Field
         label="Name"
         name="name"
@@ -108,4 +116,8 @@ export function CreateFields({ draft, templates, template, pool, maxTtlSeconds, 
       </details>
     </>
   );
+}
+
+function without(pool: Capacity["pool"], name: string): Capacity["pool"] {
+  return Object.fromEntries(Object.entries(pool).filter(([template]) => template !== name));
 }

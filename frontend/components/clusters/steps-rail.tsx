@@ -1,21 +1,19 @@
 "use client";
 
-import { useQuery } from "@tanstack/react-query";
 import { CheckIcon, CircleIcon, CrossIcon, SpinnerIcon } from "@/components/ui/icons";
 import { useNow } from "@/hooks/use-now";
 import type { Cluster, Step } from "@/lib/api/client";
-import { queries } from "@/lib/api/queries";
 import type { HistoryView, StepRecord } from "@/lib/stream/cluster-history";
 import { classes } from "@/lib/text/classes";
+import type { Expected } from "@/lib/text/forecast";
 import { fine, secondsBetween } from "@/lib/text/time";
 import { expectedSteps, STEPS } from "@/lib/text/words";
 import { BuildSummary } from "./build-summary";
 
 /** The steps of the build with what each of them took. */
-export function StepsRail({ cluster, history }: { cluster: Cluster; history: HistoryView }) {
+export function StepsRail({ cluster, history, expected }: { cluster: Cluster; history: HistoryView; expected: Expected | null }) {
   const building = cluster.phase === "provisioning" || cluster.phase === "pending";
   const now = useNow(building ? 100 : null);
-  const template = useQuery(queries.templates()).data?.items.find((item) => item.name === cluster.template);
   const done = new Set(history.steps.map((record) => record.step));
   const coming = building ? expectedSteps(cluster, history.totalSteps).filter((step) => !done.has(step)) : [];
   const longest = Math.max(1, ...history.steps.map((record) => secondsOf(record, now)));
@@ -33,7 +31,7 @@ export function StepsRail({ cluster, history }: { cluster: Cluster; history: His
           ))}
         </ol>
       )}
-      <BuildSummary cluster={cluster} startedAt={history.startedAt} now={now} expected={template?.expected_seconds ?? null} isEmpty={isEmpty} />
+      <BuildSummary cluster={cluster} startedAt={history.startedAt} latest={history.steps.at(-1)} now={now} expected={expected} isEmpty={isEmpty} />
     </div>
   );
 }

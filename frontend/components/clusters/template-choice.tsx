@@ -7,7 +7,12 @@ import { kubernetesOf, plural } from "@/lib/text/words";
 
 /** How long it takes until it is ready, in words; null when nobody knows yet. */
 export function expectedWords(template: Template, pool: Capacity["pool"]): string | null {
-  if ((pool[template.name]?.prebuilt ?? 0) > 0) return "ready in a blink";
+  const prebuilt = pool[template.name]?.prebuilt ?? 0;
+  return prebuilt > 0 ? `ready at once (${prebuilt} prebuilt)` : usualWords(template);
+}
+
+/** How long a build takes, in words; null when nobody knows yet. */
+export function usualWords(template: Template): string | null {
   return template.expected_seconds ? `usually ${coarse(Math.round(template.expected_seconds.p50))}` : null;
 }
 

@@ -1,6 +1,8 @@
 "use client";
 
 import { useMemo, useState } from "react";
+import { PauseButton } from "@/components/clusters/pause-button";
+import { ClosableNotice } from "@/components/ui/closable-notice";
 import { Choice } from "@/components/ui/choice";
 import { InlineCommand } from "@/components/ui/command-line";
 import { inputClasses } from "@/components/ui/field";
@@ -8,6 +10,7 @@ import { Notice } from "@/components/ui/notice";
 import { useNow } from "@/hooks/use-now";
 import { useResources } from "@/hooks/use-resources";
 import type { Cluster } from "@/lib/api/client";
+import type { ApiProblem } from "@/lib/api/problem";
 import type { Reading } from "@/lib/resources/reading";
 import type { PodRow, ResourcesView } from "@/lib/resources/reduce";
 import { eventsOf, group, matches, type Group } from "@/lib/resources/select";
@@ -26,6 +29,7 @@ export function ResourcesTab({ cluster }: { cluster: Cluster }) {
       </Notice>
     );
   }
+  if (cluster.phase === "paused") return <Paused cluster={cluster} />;
   if (cluster.phase !== "ready") return <NotReady cluster={cluster} />;
   return <Inside key={cluster.id} cluster={cluster} />;
 }
@@ -34,13 +38,27 @@ function NotReady({ cluster }: { cluster: Cluster }) {
   const words = {
     pending: "What is inside is shown as soon as the cluster is ready.",
     provisioning: "What is inside is shown as soon as the cluster is ready.",
-    paused: "The cluster is paused: nothing in it runs, and nothing answers.",
+    paused: "",
     failed: "The cluster failed, so there is nothing inside. The tab Build says why.",
     deleting: "The cluster is being deleted.",
     deleted: "The cluster is deleted.",
     ready: "",
   }[cluster.phase];
   return <p className="rounded-lg border border-line bg-surface px-4 py-10 text-center text-muted">{words}</p>;
+}
+
+/** Looking into a cluster does not wake it: that is for whoever uses it, or asks for it here. */
+function Paused({ cluster }: { cluster: Cluster }) {
+  const [problem, setProblem] = useState<ApiProblem | null>(null);
+  return (
+    <div className="grid gap-4">
+      <div className="grid justify-items-center gap-4 rounded-lg border border-line bg-surface px-4 py-10 text-center text-muted">
+        <p>The cluster is paused: nothing in it runs, so there is nothing to look at. Once it goes on, it is here by itself.</p>
+        <PauseButton cluster={cluster} onProblem={setProblem} />
+      </div>
+      {problem ? <ClosableNotice title={problem.title} words={problem.words} onClose={() => setProblem(null)} /> : null}
+    </div>
+  );
 }
 
 function Inside({ cluster }: { cluster: Cluster }) {

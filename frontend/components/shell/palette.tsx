@@ -1,12 +1,15 @@
 "use client";
 
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useId, useRef, useState } from "react";
 import { PhaseLabel } from "@/components/clusters/phase-label";
 import { Dialog } from "@/components/ui/dialog";
-import { navigate } from "@/hooks/use-route";
+import { Notice } from "@/components/ui/notice";
+import { askForOther } from "@/hooks/use-rest";
+import { navigate, useRoute } from "@/hooks/use-route";
 import type { Cluster } from "@/lib/api/client";
-import { queries } from "@/lib/api/queries";
+import { asProblem, type ApiProblem } from "@/lib/api/problem";
+import { queries, rememberCluster } from "@/lib/api/queries";
 import { applyTheme } from "@/lib/browser/theme";
 import { classes } from "@/lib/text/classes";
 
@@ -29,14 +32,30 @@ export function Palette({ onClose, onCreate, onHelp }: PaletteProps) {
   const [chosen, setChosen] = useState(0);
   const list = useRef<HTMLUListElement>(null);
   const listId = useId();
+  const client = useQueryClient();
+  const route = useRoute();
+  const [problem, setProblem] = useState<ApiProblem | null>(null);
 
   const then = (action: () => void) => () => {
     onClose();
     action();
   };
+  const rest = async (cluster: Cluster) => {
+    setProblem(null);
+    try {
+      rememberCluster(client, await askForOther(cluster));
+      onClose();
+    } catch (error) {
+      setProblem(asProblem(error));
+    }
+  };
+  const isViewed = ({ id, name }: Cluster) => route.view === "cluster" && (route.id === id || route.id === name);
+  // Of the other clusters only when something is typed: the list is for going somewhere first.
+  const restable = clusters.filter((cluster) => (cluster.phase === "ready" || cluster.phase === "paused") && (text !== "" || isViewed(cluster)));
   const all: Entry[] = [
     { name: "New cluster", run: onCreate },
     ...clusters.map((cluster) => ({ name: cluster.name, cluster, run: then(() => navigate(`/clusters/${cluster.id}`)) })),
+    ...restable.map((cluster) => ({ name: `${cluster.phase === "paused" ? "Resume" : "Pause"} ${cluster.name}`, run: () => void rest(cluster) })),
     { name: "Go to clusters", run: then(() => navigate("/")) },
     { name: "Go to templates", run: then(() => navigate("/templates")) },
     { name: "Go to account", run: then(() => navigate("/account")) },
@@ -99,6 +118,11 @@ export function Palette({ onClose, onCreate, onHelp }: PaletteProps) {
           </li>
         ))}
       </ul>
+      {problem ? (
+        <div className="px-3 pb-3">
+          <Notice title={problem.title}>{problem.words}</Notice>
+        </div>
+      ) : null}
       {entries.length === 0 ? <p className="px-4 pb-4 text-muted">Nothing with “{text}”.</p> : null}
     </Dialog>
   );

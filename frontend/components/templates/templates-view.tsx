@@ -1,7 +1,7 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { expectedWords } from "@/components/clusters/template-choice";
+import { expectedWords, usualWords } from "@/components/clusters/template-choice";
 import { Button } from "@/components/ui/button";
 import { CommandLine } from "@/components/ui/command-line";
 import { Notice } from "@/components/ui/notice";
@@ -67,8 +67,10 @@ const ENOUGH_SAMPLES = 5;
 
 function speedOf(template: Template, pool: Capacity["pool"]): string {
   const words = expectedWords(template, pool);
+  const usual = usualWords(template);
   const { expected_seconds: expected } = template;
   if (!expected) return words ?? "not built here yet, so nobody knows how long it takes";
   const slow = expected.samples >= ENOUGH_SAMPLES ? `, slow ones ${coarse(Math.round(expected.p95))}` : "";
-  return `${words ?? ""}${slow}, after ${plural(expected.samples, "build")} here`;
+  // Once the pool is empty it is built as ever.
+  return `${words === usual ? "" : `${words ?? ""}, else `}${usual ?? ""}${slow}, after ${plural(expected.samples, "build")} here`;
 }

@@ -1,7 +1,7 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useReducer } from "react";
+import { useEffect, useReducer, useState } from "react";
 import "@xterm/xterm/css/xterm.css";
 import { Button } from "@/components/ui/button";
 import { Notice } from "@/components/ui/notice";
@@ -23,17 +23,28 @@ interface TerminalTabProps {
 
 /** Shells in a cluster, each with a tab. They live on the server: a reload finds them again. */
 export function TerminalTab({ cluster, pod, container, onOpened }: TerminalTabProps) {
-  const isReady = cluster.phase === "ready";
+  const isUsable = cluster.phase === "ready" || cluster.phase === "paused";
+  // A shell wakes a paused cluster, so somebody has to want it. Shells that are open stay when it is paused under them.
+  const [isWanted, setIsWanted] = useState(pod !== null);
+  if (cluster.phase === "ready" && !isWanted) setIsWanted(true);
   const asked = useQuery({
     queryKey: ["terminals", cluster.id],
     queryFn: () => api.terminals(cluster.id),
-    enabled: isReady,
+    enabled: isUsable && isWanted,
     // Asked once each time that somebody comes: from then on the page knows better.
     gcTime: 0,
     staleTime: Infinity,
     refetchOnWindowFocus: false,
   });
-  if (!isReady) return <NotReady cluster={cluster} />;
+  if (!isUsable) return <NotReady cluster={cluster} />;
+  if (!isWanted) {
+    return (
+      <div className="grid justify-items-center gap-4 rounded-lg border border-line bg-surface px-4 py-10 text-center text-muted">
+        <p>The cluster is paused. A terminal wakes it, in about half a second.</p>
+        <Button onClick={() => setIsWanted(true)}>Open a terminal</Button>
+      </div>
+    );
+  }
   if (asked.isError) {
     const problem = asProblem(asked.error);
     return (
@@ -99,7 +110,7 @@ function NotReady({ cluster }: { cluster: Cluster }) {
   const words = {
     pending: "The terminal is here as soon as the cluster is ready.",
     provisioning: "The terminal is here as soon as the cluster is ready.",
-    paused: "The cluster is paused. Resume it to open a terminal.",
+    paused: "",
     failed: "The cluster failed, so there is no shell in it. The tab Build says why.",
     deleting: "The cluster is being deleted; its terminals have ended.",
     deleted: "The cluster is deleted; its terminals have ended.",

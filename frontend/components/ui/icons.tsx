@@ -28,6 +28,7 @@ function icon(body: ReactNode, strokeWidth = 1.5) {
 export const CheckIcon = icon(<path d="m3 8.500 3.200 3.200L13 4.800" />, 1.75);
 export const CrossIcon = icon(<path d="m4 4 8 8m0-8-8 8" />, 1.75);
 export const PauseIcon = icon(<path d="M5.500 3.500v9m5-9v9" />, 2.25);
+export const PlayIcon = icon(<path d="M5 3.200v9.600l7.500-4.800z" />);
 export const ClockIcon = icon(
   <>
     <circle cx="8" cy="8" r="5.500" />

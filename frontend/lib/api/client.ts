@@ -21,6 +21,7 @@ export type Credential = Schemas["Credential"];
 export type Endpoint = Schemas["Endpoint"];
 export type App = Schemas["App"];
 export type AppKind = Schemas["AppKind"];
+export type PoolState = Schemas["PoolState"];
 
 const REQUEST_TIMEOUT_MS = 20_000;
 
@@ -85,6 +86,9 @@ export const api = {
   cancelCluster: (id: string) => unwrap<Cluster>(http.POST("/api/v1/clusters/{id_or_name}/cancel", at(id))),
   /** Builds a failed cluster anew, under the same id. */
   retryCluster: (id: string) => unwrap<Cluster>(http.POST("/api/v1/clusters/{id_or_name}/retry", at(id))),
+  /** Freezes a cluster, a moment later; asking again is no error. */
+  pauseCluster: (id: string) => unwrap<Cluster>(http.POST("/api/v1/clusters/{id_or_name}/pause", at(id))),
+  resumeCluster: (id: string) => unwrap<Cluster>(http.POST("/api/v1/clusters/{id_or_name}/resume", at(id))),
   terminals: (id: string) => unwrap(http.GET("/api/v1/clusters/{id_or_name}/terminals", at(id))),
   /** Ends a terminal; one that is gone already is no error. */
   closeTerminal: async (id: string, terminal: string): Promise<void> => {
@@ -122,6 +126,8 @@ export const api = {
   tokens: () => unwrap(http.GET("/api/v1/tokens")),
   createToken: (body: Schemas["CreateToken"]) => unwrap<CreatedToken>(http.POST("/api/v1/tokens", { body })),
   revokeToken: (id: string) => unwrap(http.DELETE("/api/v1/tokens/{token_id}", { params: { path: { token_id: id } } })),
+  pool: () => unwrap<Schemas["PoolList"]>(http.GET("/api/v1/admin/pool")),
+  setPool: (template: string, size: number) => unwrap<Schemas["PoolList"]>(http.PUT("/api/v1/admin/pool", { body: { template, size } })),
 };
 
 export interface Credentials {

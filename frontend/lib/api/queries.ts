@@ -13,6 +13,7 @@ export const keys = {
   tokens: ["tokens"] as const,
   credentials: (id: string) => ["credentials", id] as const,
   apps: (id: string) => ["apps", id] as const,
+  pool: ["pool"] as const,
 };
 
 function isOutage(error: unknown): boolean {
@@ -51,6 +52,13 @@ export const queries = {
       refetchInterval: 30_000,
     }),
   apps: (id: string) => queryOptions({ queryKey: keys.apps(id), queryFn: async () => (await api.apps(id)).items }),
+  // Nobody streams it: it is asked for more often while it changes.
+  pool: () =>
+    queryOptions({
+      queryKey: keys.pool,
+      queryFn: async () => (await api.pool()).items,
+      refetchInterval: ({ state }) => (state.data?.some(({ ready, size, building }) => ready !== size || building > 0) ? 2000 : 15_000),
+    }),
   tokens: () => queryOptions({ queryKey: keys.tokens, queryFn: async () => (await api.tokens()).items }),
 };
 

@@ -245,6 +245,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clusters/{id_or_name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Freeze a cluster; whoever uses it wakes it. Asking again is no error. */
+        post: operations["clusters_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{id_or_name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a paused cluster go on. Asking again is no error. */
+        post: operations["clusters_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{id_or_name}/idle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tell since when nobody has used a cluster, and when it is paused for that. */
+        get: operations["clusters_idle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clusters/{id_or_name}/events": {
         parameters: {
             query?: never;
@@ -464,6 +515,24 @@ export interface paths {
         post?: never;
         /** End a terminal and what runs in it; one that has just ended is no error. */
         delete: operations["terminals_close"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/pool": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tell how many prebuilt clusters there are and should be, by template. */
+        get: operations["admin_pool"];
+        /** Change how many prebuilt clusters of a template there should be. */
+        put: operations["admin_set_pool"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1406,15 +1475,38 @@ export interface components {
         };
         /**
          * Expected
-         * @description How long a create of this template takes, from its history, in seconds.
+         * @description How long a create of this template takes, from the last ones, in seconds.
+         *
+         *     It is told from its beginning: the time in a queue is not part of it.
          */
         Expected: {
+            /** P10 */
+            p10: number;
             /** P50 */
             p50: number;
             /** P95 */
             p95: number;
             /** Samples */
             samples: number;
+            /** Steps */
+            steps: components["schemas"]["ExpectedStep"][];
+        };
+        /**
+         * ExpectedStep
+         * @description How long a step takes, and how long it is from its beginning until the cluster is ready.
+         */
+        ExpectedStep: {
+            step: components["schemas"]["Step"];
+            /** P50 */
+            p50: number;
+            /** P95 */
+            p95: number;
+            /** Left P10 */
+            left_p10: number;
+            /** Left P50 */
+            left_p50: number;
+            /** Left P95 */
+            left_p95: number;
         };
         /**
          * ExtendLease
@@ -1582,6 +1674,18 @@ export interface components {
             attempts: components["schemas"]["DriftAttempt"][];
             /** Differences */
             differences: components["schemas"]["Difference"][];
+        };
+        /**
+         * Idle
+         * @description Since when nobody has used the cluster, and what comes of that.
+         */
+        Idle: {
+            /** Used At */
+            used_at: string;
+            /** Pauses At */
+            pauses_at: string | null;
+            /** Stays Awake Because */
+            stays_awake_because: string | null;
         };
         /**
          * Lagged
@@ -2048,6 +2152,34 @@ export interface components {
             prebuilt: number;
         };
         /**
+         * PoolList
+         * @description The pool, template by template.
+         */
+        PoolList: {
+            /** Items */
+            items: components["schemas"]["PoolState"][];
+        };
+        /**
+         * PoolState
+         * @description The prebuilt clusters of one template.
+         */
+        PoolState: {
+            /** Template */
+            template: string;
+            /** Size */
+            size: number;
+            /** Ready */
+            ready: number;
+            /** Paused */
+            paused: number;
+            /** Awake */
+            awake: number;
+            /** Building */
+            building: number;
+            /** Waits For */
+            waits_for: string | null;
+        };
+        /**
          * Problem
          * @description An RFC 9457 body. `code` is stable and documented, `fix` is the way out.
          */
@@ -2308,6 +2440,16 @@ export interface components {
             ports: string[];
             /** External */
             external: string[];
+        };
+        /**
+         * SetPool
+         * @description How many prebuilt clusters of a template there should be from now on.
+         */
+        SetPool: {
+            /** Template */
+            template: string;
+            /** Size */
+            size: number;
         };
         /**
          * Step
@@ -3772,6 +3914,210 @@ export interface operations {
             };
         };
     };
+    clusters_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted; it happens now */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed; `cross_origin`: Request from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `phase_conflict`: Not in this phase */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clusters_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted; it happens now */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed; `cross_origin`: Request from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `phase_conflict`: Not in this phase */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clusters_idle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Here it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Idle"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready`: The cluster is not ready */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events_events: {
         parameters: {
             query?: {
@@ -4961,6 +5307,131 @@ export interface operations {
             };
             /** @description `not_found`: Not found; `no_such_terminal`: No such terminal */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Here it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolList"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_set_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPool"];
+            };
+        };
+        responses: {
+            /** @description Here it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolList"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed; `cross_origin`: Request from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation`: The request is not valid; `template_unknown`: No such template */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,13 +2,24 @@ import type { Fact } from "@/lib/stream/cluster-history";
 import { fine, when } from "./time";
 import { phaseWord, STEPS } from "./words";
 
+/** Changes of phase whose reason says more than the two phases. */
+const PHASE_CHANGES: Partial<Record<string, string>> = {
+  "paused PauseRequested": "Paused, as somebody asked",
+  "paused Idle": "Paused, as nobody used it",
+  "ready ResumeRequested": "Ready again, as somebody asked",
+  "ready Used": "Ready again, as somebody used it",
+  "ready Resumed": "Ready again, goes on where it was",
+  "provisioning ClaimedFromPool": "Being handed over from the pool",
+  "ready ClaimedFromPool": "Ready, handed over from the pool",
+};
+
 /** What an event says, as a sentence. */
 export function describeFact(fact: Fact): string {
   switch (fact.type) {
     case "created":
       return `Asked for by ${fact.data.cluster.owner}, from the template ${fact.data.cluster.template}`;
     case "phase_changed":
-      return `${phaseWord(fact.data.to)}, was ${phaseWord(fact.data.from).toLowerCase()} (${fact.data.reason})`;
+      return PHASE_CHANGES[`${fact.data.to} ${fact.data.reason}`] ?? `${phaseWord(fact.data.to)}, was ${phaseWord(fact.data.from).toLowerCase()} (${fact.data.reason})`;
     case "condition_changed": {
       const { type, status, reason, message } = fact.data.condition;
       return `${type} is ${status}: ${message || reason}`;

@@ -57,6 +57,8 @@ export function expectedSteps(cluster: Cluster, total: number | null): Step[] {
   const steps: Step[] = ["node_image", "nodes", "configuration", "control_plane", "network", "storage"];
   if (cluster.workers > 0) steps.push("workers");
   steps.push("node_ready", "access");
+  // A tuned cluster has its network from the beginning.
+  if (total === steps.length - 1) steps.splice(steps.indexOf("network"), 1);
   // A server that counts otherwise knows steps that this page cannot foresee.
   return total === null || total === steps.length ? steps : [];
 }

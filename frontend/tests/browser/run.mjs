@@ -3,6 +3,8 @@ import { giveAndRevoke } from "./access.mjs";
 import { cancelAndRetry, retryFromThePage, retryFromTheTable } from "./again.mjs";
 import { check, openBrowser, openPage, settings, tell } from "./browser.mjs";
 import * as journey from "./journey.mjs";
+import { takeFromPool } from "./pool.mjs";
+import { pauseAndResume } from "./rest.mjs";
 import { surviveBrokenConnections } from "./survive.mjs";
 import { inspect, isToBeLookedAt, problems } from "./look.mjs";
 import { tryTerminals } from "./terminal.mjs";
@@ -47,7 +49,10 @@ try {
     await inspect(page, tab.toLowerCase());
   }
 
-  if (server.driver === "simulated") await tryTerminals(browser, context, page.url());
+  if (server.driver === "simulated") {
+    await tryTerminals(browser, context, page.url());
+    await pauseAndResume(page, "demo");
+  }
 
   if (server.driver === "simulated") {
     await journey.create(page, "broken", "fail-late");
@@ -59,6 +64,8 @@ try {
     await retryFromTheTable(page, "broken");
     await warnOfTheEnd(page, "short");
     await doubtReady(context, "again");
+    const { user } = await page.evaluate(async () => (await fetch("/api/v1/auth/me")).json());
+    if (user.is_admin) await takeFromPool(page, "pooled");
   }
   for (const [keys, heading, name] of [["gd", "Clusters", "dashboard"], ["gt", "Templates", "templates"], ["ga", "Account", "account"]]) {
     for (const key of keys) await page.keyboard.press(key);
