@@ -289,6 +289,8 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "lifecycle": ("lifecycle.md", lifecycle),
     "stream benchmark": ("benchmarks.md", partial(benchmark, "stream")),
     "proxy benchmark": ("benchmarks.md", partial(benchmark, "proxy")),
+    "create benchmark": ("benchmarks.md", partial(benchmark, "create")),
+    "claim benchmark": ("benchmarks.md", partial(benchmark, "claim")),
 }
 
 

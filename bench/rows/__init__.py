@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from bench.measure import Figure, Setting
-from bench.rows import claim, create, fanout, idle, idle_cpu, ingest, latency, proxy, replay
+from bench.rows import claim, create, eta, fanout, idle, idle_cpu, ingest, latency, proxy, replay
 
 Row = Callable[[Setting], Awaitable[list[Figure]]]
 
@@ -20,7 +20,7 @@ ROWS: Final[Mapping[str, Row]] = {
 SUITES: Final[Mapping[str, Mapping[str, Row]]] = {
     "stream": ROWS,
     "proxy": {"proxy": proxy.measure},
-    "create": {"create": create.measure},
+    "create": {"create": create.measure, "eta": eta.measure},
     "claim": {"claim": claim.measure},
 }
 """What `bench/run SUITE` measures; all but `stream` need Docker and kind."""

@@ -67,9 +67,9 @@ async def members(session: ReadSession) -> list[Member]:
 async def take(session: WriteSession, wanted: Wanted) -> UUID | None:
     """Lock a prebuilt cluster that nobody else takes meanwhile; one that is awake comes first.
 
-    None: there is none.
+    None: there is none. Only the one that is taken is locked: others may take the others.
     """
-    rows = await session.scalars(
+    fitting = (
         select(ClusterRow)
         .where(
             ClusterRow.owner_id == OWNER,
@@ -82,11 +82,15 @@ async def take(session: WriteSession, wanted: Wanted) -> UUID | None:
             ~_has_open_job(),
             select(AccessRow.cluster_id).where(AccessRow.cluster_id == ClusterRow.id).exists(),
         )
-        .order_by(ClusterRow.phase.desc(), ClusterRow.ready_at)
-        .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    return next((row.id for row in rows if _is_well(row)), None)
+    ordered = fitting.order_by(ClusterRow.phase.desc(), ClusterRow.ready_at)
+    for member_id in [row.id for row in await session.scalars(ordered) if _is_well(row)]:
+        locking = fitting.where(ClusterRow.id == member_id).with_for_update(skip_locked=True)
+        row = await session.scalar(locking)
+        if row is not None and _is_well(row):
+            return member_id
+    return None
 
 
 async def hand_over(session: WriteSession, member_id: UUID, to: UUID) -> None:

@@ -1,10 +1,13 @@
 "use client";
 
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { NOTIFY_NOTE, NotifySetting } from "@/components/shell/notify-setting";
 import { Button } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
 import type { Cluster } from "@/lib/api/client";
+import { queries } from "@/lib/api/queries";
+import { idleWords } from "@/lib/text/idle";
 import { coarse, when } from "@/lib/text/time";
 import { kubernetesOf, plural } from "@/lib/text/words";
 import { DeleteDialog } from "./delete-dialog";
@@ -23,6 +26,7 @@ export function SettingsTab({ cluster }: { cluster: Cluster }) {
     ["Lifetime", coarse(cluster.ttl_seconds)],
     ["Created", when(cluster.created_at)],
     ["Ready", cluster.ready_at ? when(cluster.ready_at) : "not yet"],
+    ["Unused", useIdleWords(cluster)],
     ["Ends", cluster.expires_at ? when(cluster.expires_at) : `${coarse(cluster.ttl_seconds)} after it is ready`],
   ];
   return (
@@ -59,4 +63,12 @@ export function SettingsTab({ cluster }: { cluster: Cluster }) {
       {deleting ? <DeleteDialog cluster={cluster} onClose={() => setDeleting(false)} /> : null}
     </div>
   );
+}
+
+/** When the cluster is paused because nobody uses it. */
+function useIdleWords(cluster: Cluster): string {
+  const isUp = cluster.phase === "ready" || cluster.phase === "paused";
+  const { data } = useQuery({ ...queries.idle(cluster.id), enabled: isUp });
+  if (!isUp) return "not counted while it is not up";
+  return data ? idleWords(data) : "…";
 }

@@ -11,6 +11,7 @@ export type ClusterEvent = Schemas["EventPage"]["items"][number];
 export type CreateCluster = Partial<Schemas["CreateCluster"]>;
 export type Template = Schemas["Template"];
 export type Capacity = Schemas["Capacity"];
+export type Idle = Schemas["Idle"];
 export type ServerInfo = Schemas["ServerInfo"];
 export type Me = Schemas["Me"];
 export type User = Schemas["User"];
@@ -64,6 +65,7 @@ export const api = {
   endedClusters: () =>
     unwrap(http.GET("/api/v1/clusters", { params: { query: { include_deleted: true, phase: ["deleted"], limit: 100 } } })),
   cluster: (id: string) => unwrap<Cluster>(http.GET("/api/v1/clusters/{id_or_name}", at(id))),
+  idle: (id: string) => unwrap<Idle>(http.GET("/api/v1/clusters/{id_or_name}/idle", at(id))),
   createCluster: (body: CreateCluster, idempotencyKey: string) =>
     unwrap<Cluster>(
       http.POST("/api/v1/clusters", {

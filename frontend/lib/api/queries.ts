@@ -14,6 +14,7 @@ export const keys = {
   credentials: (id: string) => ["credentials", id] as const,
   apps: (id: string) => ["apps", id] as const,
   pool: ["pool"] as const,
+  idle: (id: string) => ["idle", id] as const,
 };
 
 function isOutage(error: unknown): boolean {
@@ -52,6 +53,7 @@ export const queries = {
       refetchInterval: 30_000,
     }),
   apps: (id: string) => queryOptions({ queryKey: keys.apps(id), queryFn: async () => (await api.apps(id)).items }),
+  idle: (id: string) => queryOptions({ queryKey: keys.idle(id), queryFn: () => api.idle(id), refetchInterval: 30_000 }),
   // Nobody streams it: it is asked for more often while it changes.
   pool: () =>
     queryOptions({
