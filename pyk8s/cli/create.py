@@ -14,6 +14,7 @@ from pyk8s.cli.words import plain, spoken
 if TYPE_CHECKING:
     from pyk8s.client.cluster import Cluster
     from pyk8s.client.lab import Lab
+    from pyk8s.wire.service import Expected
 
 Lifetime = Annotated[
     int | None,
@@ -53,7 +54,7 @@ def register(app: typer.Typer) -> None:
         """Make a cluster, and watch it come up."""
         labels = read_labels(label)
         async with session.lab() as lab:
-            usual = asyncio.create_task(_usual_seconds(lab, template))
+            usual = asyncio.create_task(_expected(lab, template))
             try:
                 cluster = await lab.clusters.create(
                     name,
@@ -74,20 +75,20 @@ def register(app: typer.Typer) -> None:
             )
 
 
-async def _usual_seconds(lab: "Lab", template: str | None) -> float | None:
+async def _expected(lab: "Lab", template: str | None) -> "Expected | None":
     from pyk8s.client.errors import LabError
 
     try:
         for known in await lab.templates():
             if known.name == template or (template is None and known.is_default):
-                return known.expected_seconds.p50 if known.expected_seconds else None
+                return known.expected_seconds
     except LabError:
         pass  # the create says what is wrong
     return None
 
 
 async def watch_build(
-    session: Session, cluster: "Cluster", patience: int, usual: float | None = None
+    session: Session, cluster: "Cluster", patience: int, usual: "Expected | None" = None
 ) -> None:
     """Show how the cluster comes up, and end the program with the failure if it fails."""
     from rich.text import Text
@@ -104,7 +105,7 @@ async def watch_build(
     if not session.is_quiet:
         session.tell(title)
     try:
-        with Progress(session, cluster.snapshot, usual_seconds=usual) as progress:
+        with Progress(session, cluster.snapshot, expected=usual) as progress:
             await cluster.wait(
                 "ready",
                 timeout_seconds=patience,

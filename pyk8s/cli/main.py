@@ -18,6 +18,7 @@ from pyk8s.cli import (
     kubeconfigs,
     lifetime,
     shell,
+    timeline,
     tokens,
     up,
 )
@@ -64,6 +65,7 @@ for module in (
     evidence,
     doctor,
     follow,
+    timeline,
     kubeconfigs,
     shell,
     apps,

@@ -1,5 +1,6 @@
 """The build of a cluster, as it happens: a moving line on a terminal, plain lines elsewhere."""
 
+import math
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -15,8 +16,9 @@ from pyk8s.cli.session import Session
 from pyk8s.cli.show import STEP_TITLE
 from pyk8s.cli.words import plain
 from pyk8s.client.stream import Reconnecting, StreamState
-from pyk8s.wire.cluster import Cluster
+from pyk8s.wire.cluster import Cluster, Step
 from pyk8s.wire.events import (
+    AttemptStartedEvent,
     ClusterEvent,
     PhaseChangedEvent,
     QueuedEvent,
@@ -24,6 +26,8 @@ from pyk8s.wire.events import (
     StepStartedEvent,
 )
 from pyk8s.wire.facts import Queued
+from pyk8s.wire.forecast import eta_of
+from pyk8s.wire.service import Expected
 
 TITLE_WIDTH = 28
 FRAMES_PER_SECOND = 10
@@ -35,19 +39,20 @@ PHASE_TITLE = {
 
 
 class Progress:
-    """Shows events as they come. `usual_seconds` is what such a build takes as a whole."""
+    """Shows events as they come. `expected` is what such a build takes, from the last ones."""
 
     def __init__(
         self,
         session: Session,
         cluster: Cluster,
         *,
-        usual_seconds: float | None = None,
+        expected: Expected | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._console: Console = session.err
-        self._usual_seconds = usual_seconds
+        self._expected = expected
+        self._step: Step | None = None
         self._clock = clock
         self._began = clock()
         self._title = PHASE_TITLE.get(cluster.phase, cluster.phase.value)
@@ -85,10 +90,13 @@ class Progress:
                 self._waits(data)
             case StepStartedEvent(data=data):
                 self._now(STEP_TITLE.get(data.step, data.step.value))
+                self._step = data.step
             case StepFinishedEvent(data=data):
                 is_good = data.outcome == "succeeded"
                 title = STEP_TITLE.get(data.step, data.step.value)
                 self._done(title, data.duration_seconds, is_good=is_good)
+            case AttemptStartedEvent():
+                self._began, self._step = self._clock(), None
             case PhaseChangedEvent(data=data):
                 self._now(PHASE_TITLE.get(data.to, data.to.value))
             case _:
@@ -122,6 +130,13 @@ class Progress:
         )
         self._console.print(text)
 
+    def _left(self, expected: Expected, now: float) -> str:
+        eta = eta_of(expected, spent=now - self._began, step=self._step, in_step=now - self._since)
+        if eta is None:
+            return "  longer than it ever takes"
+        low, high = math.floor(eta.low), max(1, math.ceil(eta.high))
+        return f"  at most {high} s left" if low == 0 else f"  {low} to {high} s left"
+
     def _moving(self) -> RenderableType:
         now = self._clock()
         if self._trouble is not None:
@@ -130,9 +145,8 @@ class Progress:
             )
         else:
             text = Text(f"{self._title:<{TITLE_WIDTH}} {now - self._since:>6.1f} s")
-            if self._usual_seconds is not None:
-                total = f"  {now - self._began:.0f} s of usually {self._usual_seconds:.0f}"
-                text.append(total, style="dim")
+            if self._expected is not None:
+                text.append(self._left(self._expected, now), style="dim")
         line = Grid.grid(padding=(0, 1, 0, 0))
         line.add_row(self._spinner, text)
         return line

@@ -3,8 +3,8 @@
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -14,21 +14,16 @@ import anyio.to_thread
 from server.api import descriptions
 from server.api.state import State
 from server.api.streams import Streams
+from server.app.controllers import start_controllers
 from server.app.database import database_of, key_of, prepare_data_dir
 from server.app.driver import driver_of
-from server.apps import links
-from server.apps.gate import AppGate
+from server.app.ways import ways_of
 from server.commands.throttle import Throttle
 from server.config import Settings
-from server.controllers import idle, pool, reaper, retention
 from server.fanout.hub import Hub
-from server.kube.upstream import Upstreams
-from server.kube.use import Use
-from server.kube.waking import Waker
 from server.provisioner.provisioner import Provisioner
 from server.provisioner.workshop import Deadlines
 from server.proxy.gate import ClusterGate
-from server.proxy.grants import Grants
 from server.proxy.listener import identity_of, proxying
 from server.resources.lookout import Lookout
 from server.secrets import Passwords, Sealer
@@ -51,23 +46,11 @@ async def running(settings: Settings) -> AsyncIterator[State]:
     async with (
         database_of(settings) as database,
         driver_of(settings) as driver,
-        aclosing(Upstreams(database, sealer)) as upstreams,
-        aclosing(
-            AppGate(
-                database,
-                upstreams,
-                waker := Waker(database),
-                use := Use(database),
-                key=sealer.derive(links.PURPOSE),
-                at=settings.apps_at,
-                monotonic=time.monotonic,
-            )
-        ) as app_gate,
+        ways_of(settings, database, sealer) as ways,
         anyio.create_task_group() as tasks,
     ):
         hub = Hub(database)
         streams = Streams(settings.streams_per_user)
-        grants = Grants(database, monotonic=time.monotonic)
         provisioner, here = None, None
         if driver is not None:
             provisioner = made = Provisioner(
@@ -83,37 +66,18 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             )
             here = Here(driver, lambda: made.host_id)
         limits = Limits(settings.terminals_per_user, settings.terminals_per_cluster)
-        terminals = Terminals(database, limits, here, waker, use)
-        waker.tell_moved(grants.on_moved)
-        waker.tell_moved(app_gate.on_moved)
+        terminals = Terminals(database, limits, here, ways.waker, ways.use)
 
         receivers = Receivers(
-            event=partial(_tell, (waker.on_event, hub.on_event)),
+            event=partial(_tell, (ways.waker.on_event, hub.on_event)),
             job=hub.on_job,
-            revoked=partial(
-                _tell,
-                (
-                    streams.on_revoked,
-                    grants.on_revoked,
-                    app_gate.on_revoked,
-                    terminals.on_revoked,
-                ),
-            ),
-            may_have_missed=partial(
-                _tell,
-                (
-                    hub.on_may_have_missed,
-                    grants.on_may_have_missed,
-                    app_gate.on_may_have_missed,
-                ),
-            ),
+            revoked=partial(_tell, (streams.on_revoked, ways.on_revoked, terminals.on_revoked)),
+            may_have_missed=partial(_tell, (hub.on_may_have_missed, ways.on_may_have_missed)),
         )
-        tasks.start_soon(partial(grants.watch, clock=lambda: datetime.now(UTC)))
-        tasks.start_soon(partial(app_gate.watch, clock=lambda: datetime.now(UTC)))
+        ways.watch(tasks)
         tasks.start_soon(HintListener(database.url, receivers).run)
         tasks.start_soon(hub.run)
-        tasks.start_soon(use.run)
-        lookout = Lookout(upstreams.of)
+        lookout = Lookout(ways.upstreams.of)
         tasks.start_soon(lookout.run)
         tasks.start_soon(partial(streams.watch, database, clock=lambda: datetime.now(UTC)))
         tasks.start_soon(terminals.run)
@@ -122,26 +86,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             with anyio.move_on_after(ANNOUNCE_SECONDS):
                 await provisioner.announced.wait()
         if settings.plays("controllers"):
-            tick = partial(anyio.sleep, reaper.TICK_SECONDS)
-            tasks.start_soon(partial(reaper.run, database, tick=tick))
-            if settings.idle_pause_seconds:
-                tick = partial(anyio.sleep, idle.TICK_SECONDS)
-                tasks.start_soon(
-                    partial(idle.run, database, seconds=settings.idle_pause_seconds, tick=tick)
-                )
-            tasks.start_soon(
-                partial(
-                    pool.run,
-                    database,
-                    sizes=settings.pool_sizes,
-                    max_age_seconds=settings.pool_max_age_seconds,
-                    tick=partial(anyio.sleep, pool.TICK_SECONDS),
-                )
-            )
-            if settings.log_retention_days:
-                older_than = timedelta(days=settings.log_retention_days)
-                tick = partial(anyio.sleep, retention.TICK_SECONDS)
-                tasks.start_soon(partial(retention.run, database, older_than=older_than, tick=tick))
+            start_controllers(tasks, settings, database)
         yield State(
             settings=settings,
             database=database,
@@ -150,11 +95,11 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             throttle=Throttle(time.monotonic),
             sealer=sealer,
             streams=streams,
-            upstreams=upstreams,
-            grants=grants,
-            waker=waker,
-            use=use,
-            app_gate=app_gate,
+            upstreams=ways.upstreams,
+            grants=ways.grants,
+            waker=ways.waker,
+            use=ways.use,
+            app_gate=ways.app_gate,
             proxy=identity_of(settings) if settings.listens_for_proxy_on is not None else None,
             lookout=lookout,
             terminals=terminals,

@@ -27,6 +27,8 @@ class Run:
     ready: float
     steps: dict[str, float] = field(default_factory=dict)
     """When each step began."""
+    lasted: dict[str, float] = field(default_factory=dict)
+    """How long each step took."""
 
 
 async def expected(session: ReadSession) -> dict[tuple[str, str], Expected]:
@@ -36,12 +38,15 @@ async def expected(session: ReadSession) -> dict[tuple[str, str], Expected]:
     another shape than the template's.
     """
     runs: dict[tuple[str, str], dict[UUID, Run]] = {}
-    for template, driver, cluster_id, began, ready_at, step, at in await session.execute(_last()):
+    for row in await session.execute(_last()):
+        template, driver, cluster_id, began, ready_at, step, seconds, at = row
         run = runs.setdefault((template, driver), {}).setdefault(
             cluster_id, Run(_seconds(began, ready_at))
         )
-        if step is not None:
+        if step is not None and seconds is None:
             run.steps[step] = _seconds(began, at)
+        elif step is not None:
+            run.lasted[step] = float(seconds or 0)
     return {key: expected_of([*of_key.values()]) for key, of_key in runs.items()}
 
 
@@ -69,16 +74,11 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 
 def _step(step: Step, runs: Sequence[Run]) -> ExpectedStep | None:
-    lasted, left = [], []
-    for run in runs:
-        began = run.steps.get(step.value)
-        if began is None:
-            continue
-        later = [at for at in run.steps.values() if at > began]
-        lasted.append(min([*later, run.ready]) - began)
-        left.append(run.ready - began)
-    if not lasted:
+    known = [run for run in runs if step in run.steps and step in run.lasted]
+    if not known:
         return None
+    lasted = [run.lasted[step] for run in known]
+    left = [run.ready - run.steps[step] for run in known]
     return ExpectedStep(
         step=step,
         p50=percentile(lasted, MIDDLE),
@@ -93,7 +93,7 @@ def _seconds(began: datetime, at: datetime) -> float:
     return max(0.0, (at - began).total_seconds())
 
 
-def _last() -> Select[str, str, UUID, datetime, datetime, str | None, datetime]:
+def _last() -> Select[str, str, UUID, datetime, datetime, str | None, str | None, datetime]:
     shape = or_(
         *(
             and_(
@@ -133,13 +133,14 @@ def _last() -> Select[str, str, UUID, datetime, datetime, str | None, datetime]:
             ranked.c.started_at,
             ranked.c.ready_at,
             EventRow.data["step"].astext,
+            EventRow.data["duration_seconds"].astext,
             EventRow.at,
         )
         .outerjoin(
             EventRow,
             and_(
                 EventRow.cluster_id == ranked.c.id,
-                EventRow.type == "step_started",
+                EventRow.type.in_(("step_started", "step_finished")),
                 EventRow.at >= ranked.c.started_at,
             ),
         )

@@ -102,6 +102,16 @@ async def request_cancel(
     await _hint(session)
 
 
+async def drop_queued(session: WriteSession, cluster_id: UUID) -> None:
+    """Give up what nobody has begun yet: what it is about is gone."""
+    await session.execute(
+        update(JobRow)
+        .where(JobRow.cluster_id == cluster_id, JobRow.state == "queued")
+        .values(state="done", outcome="cancelled", finished_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def renew(session: WriteSession, job: ClaimedJob, *, lease_seconds: float) -> JobStatus:
     """Keep the job for another while, and learn whether somebody wants it to stop.
 

@@ -11,10 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pyk8s.wire.cluster import Condition, Phase
 from pyk8s.wire.facts import EventData, PhaseChanged
-from server.store import event_log
+from server.store import event_log, jobs
 from server.store.access_tables import AccessRow
 from server.store.database import ReadSession, WriteSession
 from server.store.event_log import Draft
+from server.store.jobs import JobKind
 from server.store.tables import POOL, AttemptRow, ClusterRow, JobRow, PoolSizeRow
 
 OWNER: Final = POOL
@@ -79,7 +80,7 @@ async def take(session: WriteSession, wanted: Wanted) -> UUID | None:
             ClusterRow.control_planes == wanted.control_planes,
             ClusterRow.workers == wanted.workers,
             ClusterRow.driver == wanted.driver,
-            ~_has_open_job(),
+            ~_is_being("create", "delete"),
             select(AccessRow.cluster_id).where(AccessRow.cluster_id == ClusterRow.id).exists(),
         )
         .execution_options(populate_existing=True)
@@ -88,7 +89,11 @@ async def take(session: WriteSession, wanted: Wanted) -> UUID | None:
     for member_id in [row.id for row in await session.scalars(ordered) if _is_well(row)]:
         locking = fitting.where(ClusterRow.id == member_id).with_for_update(skip_locked=True)
         row = await session.scalar(locking)
-        if row is not None and _is_well(row):
+        if row is None or not _is_well(row):
+            continue
+        # Asked once the row is ours: what begins to freeze it from now on sees that it is gone.
+        freezing = select(ClusterRow.id).where(ClusterRow.id == member_id, _is_being_frozen())
+        if await session.scalar(freezing) is None:
             return member_id
     return None
 
@@ -120,6 +125,7 @@ async def hand_over(session: WriteSession, member_id: UUID, to: UUID) -> None:
     )
     query = select(ClusterRow.phase).where(ClusterRow.id == member_id)
     phase = (await session.execute(query)).scalar_one()
+    await jobs.drop_queued(session, member_id)
     gone: list[EventData] = [
         PhaseChanged(from_=Phase(phase), to=Phase.DELETING, reason="ClaimedFromPool"),
         PhaseChanged(from_=Phase.DELETING, to=Phase.DELETED, reason="ClaimedFromPool"),
@@ -182,6 +188,25 @@ def ready_of(found: Collection[Member], template: str) -> list[Member]:
         for each in found
         if each.template == template and each.phase.value in _USABLE and each.is_well
     ]
+
+
+def _is_being(*kinds: JobKind) -> ColumnElement[bool]:
+    return (
+        select(JobRow.id)
+        .where(JobRow.cluster_id == ClusterRow.id, JobRow.kind.in_(kinds), JobRow.state != "done")
+        .exists()
+    )
+
+
+def _is_being_frozen() -> ColumnElement[bool]:
+    """Tell a member that a worker is freezing: it would do so after it was handed over."""
+    return (
+        select(JobRow.id)
+        .where(
+            JobRow.cluster_id == ClusterRow.id, JobRow.kind == "pause", JobRow.state == "running"
+        )
+        .exists()
+    )
 
 
 def _has_open_job() -> ColumnElement[bool]:

@@ -10,7 +10,14 @@ from pyk8s.wire.forecast import Eta, eta_of
 from pyk8s.wire.service import Expected
 from server.store.forecasts import Run, expected_of, percentile
 
-RUNS = [Run(20.0 + n, {"nodes": 1.0, "control_plane": 3.0, "access": 18.0 + n}) for n in range(11)]
+RUNS = [
+    Run(
+        20.0 + n,
+        {"nodes": 1.0, "control_plane": 3.0, "access": 18.0 + n},
+        {"nodes": 1.5, "control_plane": 10.0 + n, "access": 2.0},
+    )
+    for n in range(11)
+]
 
 
 def test_percentiles_lie_between_the_nearest_two() -> None:
@@ -24,7 +31,7 @@ def test_each_step_is_told_with_what_is_left_from_its_beginning() -> None:
     assert (expected.p10, expected.p50, expected.p95, expected.samples) == (21.0, 25.0, 29.5, 11)
     assert [each.step for each in expected.steps] == [Step.NODES, Step.CONTROL_PLANE, Step.ACCESS]
     building = expected.steps[1]
-    assert (building.p50, building.left_p10, building.left_p95) == (20.0, 18.0, 26.5)
+    assert (building.p50, building.left_p10, building.left_p95) == (15.0, 18.0, 26.5)
     assert (expected.steps[2].p50, expected.steps[2].p95) == (2.0, 2.0)
 
 

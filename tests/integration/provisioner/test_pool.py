@@ -187,6 +187,34 @@ async def test_who_takes_one_holds_up_nobody_else(lab: Lab, driver: Brittle) -> 
     assert set(taken) == {each.cluster_id for each in before}
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "can"),
+    [
+        ("wake", "queued", True),
+        ("wake", "running", True),
+        ("pause", "queued", True),
+        ("pause", "running", False),
+        ("delete", "queued", False),
+    ],
+)
+async def test_what_is_being_woken_can_be_taken_and_what_is_being_frozen_cannot(
+    lab: Lab, driver: Brittle, kind: str, state: str, can: bool
+) -> None:
+    async with lab.running():
+        (member,) = await filled(lab, 1)
+    await lab.execute(
+        "INSERT INTO jobs (id, cluster_id, kind, state, lease_until) VALUES "
+        "(gen_random_uuid(), :id, :kind, :state, now() + interval '1 hour')",
+        id=member.cluster_id,
+        kind=kind,
+        state=state,
+    )
+    asked = await claim(lab)
+    assert asked.from_pool is can
+    left = await lab.scalar("SELECT count(*) FROM jobs WHERE state = 'queued' AND kind = 'pause'")
+    assert left == 0
+
+
 async def test_a_taken_name_takes_nothing_out_of_the_pool(lab: Lab, driver: Brittle) -> None:
     async with lab.running():
         await filled(lab, 2)

@@ -1,0 +1,34 @@
+"""The loops of a process that plays the controllers."""
+
+from datetime import timedelta
+from functools import partial
+
+import anyio
+import anyio.abc
+
+from server.config import Settings
+from server.controllers import idle, pool, reaper, retention
+from server.store.database import Database
+
+
+def start_controllers(tasks: anyio.abc.TaskGroup, settings: Settings, database: Database) -> None:
+    """Start those that the settings ask for."""
+    tick = partial(anyio.sleep, reaper.TICK_SECONDS)
+    tasks.start_soon(partial(reaper.run, database, tick=tick))
+    tasks.start_soon(
+        partial(
+            pool.run,
+            database,
+            sizes=settings.pool_sizes,
+            max_age_seconds=settings.pool_max_age_seconds,
+            tick=partial(anyio.sleep, pool.TICK_SECONDS),
+        )
+    )
+    if settings.idle_pause_seconds:
+        tick = partial(anyio.sleep, idle.TICK_SECONDS)
+        seconds = settings.idle_pause_seconds
+        tasks.start_soon(partial(idle.run, database, seconds=seconds, tick=tick))
+    if settings.log_retention_days:
+        older_than = timedelta(days=settings.log_retention_days)
+        tick = partial(anyio.sleep, retention.TICK_SECONDS)
+        tasks.start_soon(partial(retention.run, database, older_than=older_than, tick=tick))
