@@ -1,5 +1,6 @@
 """What a cluster is made of in Docker: how its pieces are named, found and removed."""
 
+import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -15,6 +16,8 @@ CLUSTER_ID_LABEL: Final = "pyk8s.cluster"
 
 AUTHORITY_KEY: Final = "/etc/kubernetes/pki/ca.key"
 KEY_BYTES: Final = 16 * 1024
+KEY_SECONDS: Final = 5.0
+"""The cluster signs as well, some seconds later: a Docker that hangs is not waited for."""
 
 
 def network_name(attempt_id: UUID) -> str:
@@ -75,9 +78,10 @@ async def authority_key(docker: DockerEngine, cluster: str) -> bytes | None:
 
     None: it is not where kubeadm puts it, or Docker does not let us look.
     """
-    nodes = [node for node in await docker.nodes(cluster) if "control-plane" in node.name]
     try:
-        found = await docker.output(nodes[0], ["cat", AUTHORITY_KEY], limit=KEY_BYTES)
-    except (DriverError, IndexError):
+        async with asyncio.timeout(KEY_SECONDS):
+            nodes = [node for node in await docker.nodes(cluster) if "control-plane" in node.name]
+            found = await docker.output(nodes[0], ["cat", AUTHORITY_KEY], limit=KEY_BYTES)
+    except (DriverError, IndexError, TimeoutError):
         return None
     return found if found.startswith(b"-----BEGIN") else None

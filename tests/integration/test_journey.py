@@ -37,7 +37,6 @@ async def test_create_watch_use_delete(ann: Caller) -> None:
             "nodes",
             "configuration",
             "control_plane",
-            "network",
             "storage",
             "node_ready",
             "access",
