@@ -20,6 +20,15 @@ NODE_PODS: Final = "10.244.0.0/24"
 NEVER: Final = "8760h0m0s"
 """A year: a node that was paused is Ready when it goes on, whenever that is."""
 
+_KUBELET: Final = {
+    "kind": "KubeletConfiguration",
+    "apiVersion": "kubelet.config.k8s.io/v1beta1",
+    # After a pause of three minutes the kubelet takes its own view of the pods for stale, says at
+    # once that the node is not Ready, and looks again after this time; by default after 10 s.
+    "nodeStatusUpdateFrequency": "2s",
+    # Else what has not changed would be written as often.
+    "nodeStatusReportFrequency": "5m0s",
+}
 _ALONE: Final = {"leader-elect": "false"}
 _CONTROLLERS: Final = {
     **_ALONE,
@@ -41,7 +50,8 @@ def config_of(spec: AttemptSpec, image: str) -> str:
     }
     if is_tuned(spec.template, spec.control_planes + spec.workers):
         config["networking"] |= {"disableDefaultCNI": True, "podSubnet": POD_SUBNET}
-        config["kubeadmConfigPatches"] = [_yaml(_patch(version)) for version in _KUBEADM]
+        patches = [*(_patch(version) for version in _KUBEADM), _KUBELET]
+        config["kubeadmConfigPatches"] = [_yaml(each) for each in patches]
     return _yaml(config)
 
 

@@ -46,7 +46,8 @@ def test_only_one_node_of_the_default_template_is_tuned(template: str, workers: 
 def test_each_version_of_kubeadm_gets_its_own_patch() -> None:
     config = read(config_of(spec("default"), "image"))
     assert config["networking"]["disableDefaultCNI"] is True
-    old, new = (read(each) for each in config["kubeadmConfigPatches"])
+    old, new, kubelet = (read(each) for each in config["kubeadmConfigPatches"])
+    assert kubelet["kind"] == "KubeletConfiguration"
     arguments = old["controllerManager"]["extraArgs"]
     assert arguments["leader-elect"] == "false"
     listed = {each["name"]: each["value"] for each in new["controllerManager"]["extraArgs"]}
