@@ -21,8 +21,9 @@ from server.store.database import now as database_now
 from server.store.event_log import Draft
 from server.telemetry import get_logger
 
-AWAKE_SECONDS: Final = 5.0
-"""A frozen cluster is back in half a second. What needs longer is not what was promised."""
+AWAKE_SECONDS: Final = 8.0
+"""A frozen cluster answers in half a second, and after a long sleep its node is Ready in three.
+What needs longer is not what was promised."""
 
 log = get_logger(__name__)
 
