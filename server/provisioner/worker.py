@@ -34,6 +34,8 @@ MAX_WAKES: Final = 32
 """Docker does each in some 50 ms; waking takes longer, and somebody waits for it."""
 MAX_TRIES: Final = 5
 """After so many claims a create that always breaks is given up."""
+MEASURE_SECONDS: Final = 0.05
+"""So long a claim waits for the machine to be measured; Docker at leisure takes less."""
 MAX_PAUSE_SECONDS: Final = 60.0
 MAX_NOTES: Final = 10
 
@@ -78,36 +80,61 @@ class Worker:
         }
         self._holdings: set[Holding] = set()
         self._freed = asyncio.Event()
+        self._measuring: asyncio.Task[Space | str | None] | None = None
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                # Before the claim: what ends during it must not be slept over.
-                self._freed.clear()
-                job = await self._claim()
-                if job is None:
-                    await self._pause()
-                    continue
-                holding = Holding(self._shop.database, job)
-                self._holdings.add(holding)
-                self._room[job.kind] -= 1
-                tasks.create_task(self._work(holding))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._take_up(tasks)
+        finally:
+            if self._measuring is not None:
+                self._measuring.cancel()
+
+    async def _take_up(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            # Before the claim: what ends during it must not be slept over.
+            self._freed.clear()
+            job = await self._claim()
+            if job is None:
+                await self._pause()
+                continue
+            holding = Holding(self._shop.database, job)
+            self._holdings.add(holding)
+            self._room[job.kind] -= 1
+            tasks.create_task(self._work(holding))
 
     async def _claim(self) -> ClaimedJob | None:
         try:
-            # What needs no place first: it must not wait for the machine to be measured.
+            # What needs no place first: it must not wait for the machine to be measured, which
+            # takes seconds when Docker is busy, and somebody waits for a wake.
             job = await self._take(None, is_fresh_wanted=False)
-            if job is None:
-                space = await self._line.space()
-                job = await self._take(space, is_fresh_wanted=True)
-            if job is None:
-                await self._line.tell()
+            if job is None and await self._is_measured():
+                job = await self._take(self._measured(), is_fresh_wanted=True)
+                if job is None:
+                    await self._line.tell()
             return job
         except Unavailable as error:
             log.warning("no_claim", reason=error.detail)
             await asyncio.sleep(POLL_SECONDS)
             return None
+
+    async def _is_measured(self) -> bool:
+        """Begin to measure the machine, if that is not going on, and see whether it is done."""
+        if self._measuring is None:
+            self._measuring = asyncio.create_task(self._line.space())
+        done, _ = await asyncio.wait({self._measuring}, timeout=MEASURE_SECONDS)
+        return bool(done)
+
+    def _measured(self) -> Space | str | None:
+        """Give what was measured; the next look measures anew.
+
+        Raises:
+            Unavailable: PostgreSQL does not answer.
+        """
+        assert self._measuring is not None
+        measured, self._measuring = self._measuring, None
+        return measured.result()
 
     async def _take(self, space: Space | str | None, *, is_fresh_wanted: bool) -> ClaimedJob | None:
         async with self._shop.database.transaction() as session:
@@ -128,8 +155,9 @@ class Worker:
             await self._wait_for_work(POLL_SECONDS)
 
         waits = {asyncio.create_task(hinted()), asyncio.create_task(self._freed.wait())}
+        measuring = {self._measuring} if self._measuring is not None else set()
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*waits, *measuring}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()

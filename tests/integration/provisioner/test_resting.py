@@ -9,12 +9,13 @@ import pytest
 from pyk8s.wire.cluster import Cluster, Phase
 from pyk8s.wire.events import PhaseChangedEvent
 from pyk8s.wire.facts import PhaseChanged
+from server.admission import Space
 from server.commands import resting
 from server.drivers.base import DriverError, Explanation
 from server.drivers.simulated import SimulatedDriver
 from server.errors import NotReady, PhaseConflict
 from server.kube.waking import Waker
-from server.provisioner import worker
+from server.provisioner import line, worker
 from server.store import event_log
 from tests.integration.provisioner.conftest import Lab, eventually
 from tests.integration.provisioner.test_failures import all_done
@@ -211,3 +212,25 @@ async def test_what_is_not_up_neither_sleeps_nor_wakes(lab: Lab, driver: Drowsy)
 
 async def _is_paused(lab: Lab, cluster_id: UUID) -> bool:
     return (await lab.cluster(cluster_id)).phase is Phase.PAUSED
+
+
+async def test_a_machine_that_takes_long_to_be_measured_holds_up_no_wake(
+    lab: Lab, driver: Drowsy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lab.running():
+        cluster_id = await ready(lab)
+        await pause(lab, cluster_id)
+        await lab.reaches(cluster_id, Phase.PAUSED)
+        await all_done(lab)
+        is_asked = asyncio.Event()
+
+        async def for_long() -> Space:
+            is_asked.set()
+            await asyncio.sleep(3600)
+            raise AssertionError
+
+        monkeypatch.setattr(driver, "space", for_long)
+        monkeypatch.setattr(line, "SPACE_SECONDS", 3600.0)
+        await lab.ask()
+        await asyncio.wait_for(is_asked.wait(), 20)
+        await Waker(lab.database, seconds=20).awake(cluster_id)
