@@ -27,7 +27,11 @@ export async function surviveBrokenConnections(context, name) {
   await page.getByRole("region", { name: "Build log" }).getByText("Reconnecting", { exact: true }).waitFor();
   await inspect(page, "reconnecting");
   isAway = false;
-  await banner.getByRole("button", { name: "Try now" }).click();
+  // It may come back by itself in this very moment.
+  await banner
+    .getByRole("button", { name: "Try now" })
+    .click({ timeout: 5000 })
+    .catch(() => tell("the page was back before the click"));
   await banner.waitFor({ state: "detached", timeout: 40_000 });
 
   for (let time = 0; time < BREAKS; time += 1) {
