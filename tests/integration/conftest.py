@@ -84,7 +84,8 @@ async def serving(settings: Settings) -> AsyncIterator[LabServer]:
     task = asyncio.create_task(run())
     try:
         async with asyncio.timeout(60):
-            yield await started
+            server = await started
+        yield server
     finally:
         stop.set()
         await task
