@@ -245,6 +245,18 @@ async def _begin_delete(session: WriteSession, cluster: Cluster, reason: str) ->
         return
 
 
+async def locked(session: WriteSession, owner_id: UUID, id_or_name: UUID | str) -> Cluster:
+    """Give one of the owner's clusters, which nobody else changes before the transaction ends.
+
+    Raises:
+        NotFound: the owner has no such cluster.
+    """
+    found = await clusters.get(session, owner_id, id_or_name)
+    if found is None:
+        raise not_found(id_or_name)
+    return await clusters.lock(session, found.id)
+
+
 def not_found(id_or_name: UUID | str) -> NotFound:
     """Say that a cluster is not there, or not yours: the same words for both."""
     del id_or_name  # not told back: the answer must not depend on it

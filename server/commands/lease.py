@@ -6,7 +6,7 @@ from uuid import UUID
 from pyk8s.wire.cluster import MIN_TTL_SECONDS, Cluster, ExtendLease, Phase
 from pyk8s.wire.facts import LeaseExpiring, LeaseExtended
 from pyk8s.wire.service import FieldError
-from server.commands.clusters import Limits, not_found
+from server.commands.clusters import Limits, locked, not_found
 from server.errors import PhaseConflict, ValidationFailed
 from server.store import clusters, event_log
 from server.store.database import Database, now
@@ -31,11 +31,8 @@ async def extend_lease(
         ValidationFailed: it would live longer from now than this server lets it.
     """
     async with database.transaction() as session:
-        found = await clusters.get(session, owner_id, id_or_name)
-        if found is None:
-            raise not_found(id_or_name)
         # Takes the row's lock: of two extensions at once the second counts from the first's end.
-        cluster = await clusters.lock(session, found.id)
+        cluster = await locked(session, owner_id, id_or_name)
         if cluster.phase not in LEASED or cluster.expires_at is None:
             raise PhaseConflict(
                 LEASED, cluster.phase, fix="the lifetime begins when the cluster is ready"

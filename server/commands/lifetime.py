@@ -7,7 +7,7 @@ import uuid_utils.compat as uuids
 
 from pyk8s.wire.cluster import Cluster, Condition, Phase
 from pyk8s.wire.facts import ConditionChanged, FailureExplained, PhaseChanged
-from server.commands.clusters import not_found
+from server.commands.clusters import locked, not_found
 from server.errors import NoProvisioner, PhaseConflict
 from server.store import clusters, event_log, hosts, jobs
 from server.store.database import Database, WriteSession, now
@@ -27,7 +27,7 @@ async def cancel_create(
         PhaseConflict: nothing is being created.
     """
     async with database.transaction() as session:
-        cluster = await _locked(session, owner_id, id_or_name)
+        cluster = await locked(session, owner_id, id_or_name)
         if cluster.phase not in CANCELLABLE:
             raise PhaseConflict(
                 CANCELLABLE, cluster.phase, fix="only a create can be cancelled; or delete it"
@@ -58,7 +58,7 @@ async def retry_create(database: Database, *, owner_id: UUID, id_or_name: UUID |
         NoProvisioner: nobody could build it.
     """
     async with database.transaction() as session:
-        cluster = await _locked(session, owner_id, id_or_name)
+        cluster = await locked(session, owner_id, id_or_name)
         if cluster.phase not in RETRIABLE:
             raise PhaseConflict(
                 RETRIABLE, cluster.phase, fix="only a failed cluster can be tried again"
@@ -77,13 +77,6 @@ async def retry_create(database: Database, *, owner_id: UUID, id_or_name: UUID |
         await event_log.append(session, cluster.id, drafts, expect=RETRIABLE)
         await jobs.enqueue(session, cluster.id, "create", job_id=uuids.uuid7())
         return await _after(session, owner_id, cluster.id)
-
-
-async def _locked(session: WriteSession, owner_id: UUID, id_or_name: UUID | str) -> Cluster:
-    found = await clusters.get(session, owner_id, id_or_name)
-    if found is None:
-        raise not_found(id_or_name)
-    return await clusters.lock(session, found.id)
 
 
 async def _after(session: WriteSession, owner_id: UUID, cluster_id: UUID) -> Cluster:

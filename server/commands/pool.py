@@ -179,12 +179,7 @@ async def _do(
     for cluster_id in todo.pause:
         async with database.transaction() as session:
             cluster = await clusters.lock(session, cluster_id)
-            if cluster.phase is Phase.READY and not await jobs.is_open(
-                session, cluster_id, "pause"
-            ):
-                await jobs.enqueue(
-                    session, cluster_id, "pause", job_id=uuids.uuid7(), reason="Prebuilt"
-                )
+            await waking.ask_to_pause(session, cluster, reason="Prebuilt")
     for cluster_id in todo.wake:
         async with database.transaction() as session:
             cluster = await clusters.lock(session, cluster_id)

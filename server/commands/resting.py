@@ -4,13 +4,11 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-import uuid_utils.compat as uuids
-
 from pyk8s.wire.cluster import Cluster, Idle, Phase
-from server.commands.clusters import not_found
+from server.commands.clusters import locked
 from server.errors import PhaseConflict
-from server.store import clusters, jobs, waking
-from server.store.database import Database
+from server.store import waking
+from server.store.database import Database, WriteSession
 from server.store.use import LastUse
 
 PAUSABLE: Final = frozenset({Phase.READY, Phase.PAUSED})
@@ -26,14 +24,8 @@ async def pause_cluster(
         PhaseConflict: it is not up.
     """
     async with database.transaction() as session:
-        found = await clusters.get(session, owner_id, id_or_name)
-        if found is None:
-            raise not_found(id_or_name)
-        cluster = await clusters.lock(session, found.id)
-        if cluster.phase not in PAUSABLE:
-            raise PhaseConflict(PAUSABLE, cluster.phase, fix="wait until it is ready")
-        if cluster.phase is Phase.READY and not await jobs.is_open(session, cluster.id, "pause"):
-            await jobs.enqueue(session, cluster.id, "pause", job_id=uuids.uuid7(), reason=reason)
+        cluster = await _up(session, owner_id, id_or_name)
+        await waking.ask_to_pause(session, cluster, reason=reason)
     return cluster
 
 
@@ -45,13 +37,15 @@ async def resume_cluster(database: Database, *, owner_id: UUID, id_or_name: UUID
         PhaseConflict: it is not up.
     """
     async with database.transaction() as session:
-        found = await clusters.get(session, owner_id, id_or_name)
-        if found is None:
-            raise not_found(id_or_name)
-        cluster = await clusters.lock(session, found.id)
-        if cluster.phase not in PAUSABLE:
-            raise PhaseConflict(PAUSABLE, cluster.phase, fix="wait until it is ready")
+        cluster = await _up(session, owner_id, id_or_name)
         await waking.ask(session, cluster, reason="ResumeRequested")
+    return cluster
+
+
+async def _up(session: WriteSession, owner_id: UUID, id_or_name: UUID | str) -> Cluster:
+    cluster = await locked(session, owner_id, id_or_name)
+    if cluster.phase not in PAUSABLE:
+        raise PhaseConflict(PAUSABLE, cluster.phase, fix="wait until it is ready")
     return cluster
 
 

@@ -1,4 +1,4 @@
-"""Asking for a paused cluster to go on, from whichever side it is wanted."""
+"""Asking for a cluster to be paused or to go on, from whichever side it is wanted."""
 
 from uuid import UUID
 
@@ -20,6 +20,12 @@ async def ask(session: WriteSession, cluster: Cluster, *, reason: str) -> None:
     await use.note(session, [cluster.id])
     if sleeps and not await jobs.is_open(session, cluster.id, "wake"):
         await jobs.enqueue(session, cluster.id, "wake", job_id=uuids.uuid7(), reason=reason)
+
+
+async def ask_to_pause(session: WriteSession, cluster: Cluster, *, reason: str) -> None:
+    """Add the work, if it is not asked for already. The caller has locked the cluster."""
+    if cluster.phase is Phase.READY and not await jobs.is_open(session, cluster.id, "pause"):
+        await jobs.enqueue(session, cluster.id, "pause", job_id=uuids.uuid7(), reason=reason)
 
 
 async def phase_of(session: ReadSession, cluster_id: UUID) -> Phase | None:
