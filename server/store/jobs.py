@@ -22,7 +22,7 @@ from sqlalchemy import (
 from server.errors import LostClaim
 from server.store.database import ReadSession, WriteSession
 from server.store.hints import JOBS_CHANNEL
-from server.store.tables import JobRow
+from server.store.tables import ClusterRow, JobRow
 
 JobKind = Literal["create", "delete", "pause", "wake"]
 
@@ -63,6 +63,15 @@ async def enqueue(
     session.add(JobRow(id=job_id, cluster_id=cluster_id, kind=kind, reason=reason))
     await session.flush()
     await _hint(session)
+
+
+def has_open(*kinds: JobKind) -> ColumnElement[bool]:
+    """Tell of a `ClusterRow` in a query whether it has open work, of any kind or of these."""
+    of_kinds = (JobRow.kind.in_(kinds),) if kinds else ()
+    open_jobs = select(JobRow.id).where(
+        JobRow.cluster_id == ClusterRow.id, JobRow.state != "done", *of_kinds
+    )
+    return open_jobs.exists()
 
 
 async def is_open(session: ReadSession, cluster_id: UUID, kind: JobKind) -> bool:

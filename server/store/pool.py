@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pyk8s.wire.cluster import Condition, Phase
@@ -15,7 +15,6 @@ from server.store import event_log, jobs
 from server.store.access_tables import AccessRow
 from server.store.database import ReadSession, WriteSession
 from server.store.event_log import Draft
-from server.store.jobs import JobKind
 from server.store.tables import POOL, AttemptRow, ClusterRow, JobRow, PoolSizeRow
 
 OWNER: Final = POOL
@@ -58,7 +57,7 @@ async def members(session: ReadSession) -> list[Member]:
     """List what there is, the oldest first."""
     settled = ClusterRow.ready_at < func.now() - SETTLING
     rows = await session.execute(
-        select(ClusterRow, _has_open_job(), func.coalesce(settled, text("false")))
+        select(ClusterRow, jobs.has_open(), func.coalesce(settled, text("false")))
         .where(ClusterRow.owner_id == OWNER, ClusterRow.deleted_at.is_(None))
         .order_by(ClusterRow.created_at)
     )
@@ -80,7 +79,7 @@ async def take(session: WriteSession, wanted: Wanted) -> UUID | None:
             ClusterRow.control_planes == wanted.control_planes,
             ClusterRow.workers == wanted.workers,
             ClusterRow.driver == wanted.driver,
-            ~_is_being("create", "delete"),
+            ~jobs.has_open("create", "delete"),
             select(AccessRow.cluster_id).where(AccessRow.cluster_id == ClusterRow.id).exists(),
         )
         .execution_options(populate_existing=True)
@@ -92,8 +91,10 @@ async def take(session: WriteSession, wanted: Wanted) -> UUID | None:
         if row is None or not _is_well(row):
             continue
         # Asked once the row is ours: what begins to freeze it from now on sees that it is gone.
-        freezing = select(ClusterRow.id).where(ClusterRow.id == member_id, _is_being_frozen())
-        if await session.scalar(freezing) is None:
+        freezing = select(JobRow.id).where(
+            JobRow.cluster_id == member_id, JobRow.kind == "pause", JobRow.state == "running"
+        )
+        if await session.scalar(freezing.limit(1)) is None:
             return member_id
     return None
 
@@ -188,31 +189,6 @@ def ready_of(found: Collection[Member], template: str) -> list[Member]:
         for each in found
         if each.template == template and each.phase.value in _USABLE and each.is_well
     ]
-
-
-def _is_being(*kinds: JobKind) -> ColumnElement[bool]:
-    return (
-        select(JobRow.id)
-        .where(JobRow.cluster_id == ClusterRow.id, JobRow.kind.in_(kinds), JobRow.state != "done")
-        .exists()
-    )
-
-
-def _is_being_frozen() -> ColumnElement[bool]:
-    """Tell a member that a worker is freezing: it would do so after it was handed over."""
-    return (
-        select(JobRow.id)
-        .where(
-            JobRow.cluster_id == ClusterRow.id, JobRow.kind == "pause", JobRow.state == "running"
-        )
-        .exists()
-    )
-
-
-def _has_open_job() -> ColumnElement[bool]:
-    return (
-        select(JobRow.id).where(JobRow.cluster_id == ClusterRow.id, JobRow.state != "done").exists()
-    )
 
 
 def _member(row: ClusterRow, is_changing: bool, has_settled: bool) -> Member:

@@ -8,19 +8,18 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select, text
 
 from pyk8s.wire.cluster import Condition, Phase
+from server.store import jobs
 from server.store.access_tables import AccessRow
 from server.store.database import ReadSession
 from server.store.jobs import JobKind
-from server.store.tables import AttemptRow, ClusterRow, JobRow
+from server.store.tables import AttemptRow, ClusterRow
 
 _WORK: Final[dict[Phase, JobKind]] = {
     Phase.PENDING: "create",
     Phase.PROVISIONING: "create",
     Phase.DELETING: "delete",
 }
-_OPEN_JOB = (
-    select(JobRow.id).where(JobRow.cluster_id == ClusterRow.id, JobRow.state != "done").exists()
-)
+_OPEN_JOB = jobs.has_open()
 _KUBECONFIG = select(AccessRow.cluster_id).where(AccessRow.attempt_id == AttemptRow.id).exists()
 
 

@@ -10,9 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pyk8s.wire.access import Endpoint
 from pyk8s.wire.cluster import Phase
+from server.store import jobs
 from server.store.access_tables import CredentialRow, UseRow
 from server.store.database import ReadSession, WriteSession
-from server.store.tables import POOL, ClusterRow, JobRow
+from server.store.tables import POOL, ClusterRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,6 @@ async def left_alone(
     session: ReadSession, *, for_seconds: int, limit: int
 ) -> list[tuple[UUID, UUID]]:
     """List (cluster, owner) that nobody has used for so long. The pool looks after its own."""
-    open_job = (
-        select(JobRow.id).where(JobRow.cluster_id == ClusterRow.id, JobRow.state != "done").exists()
-    )
     rows = await session.execute(
         select(ClusterRow.id, ClusterRow.owner_id)
         .outerjoin(UseRow, UseRow.cluster_id == ClusterRow.id)
@@ -72,7 +70,7 @@ async def left_alone(
             ClusterRow.owner_id != POOL,
             _used_at() < func.now() - timedelta(seconds=for_seconds),
             ~_has_direct(),
-            ~open_job,
+            ~jobs.has_open(),
         )
         .order_by(_used_at())
         .limit(limit)
