@@ -40,6 +40,8 @@ class ClusterFeed:
         """The last number that the ring holds."""
         self._hinted = 0
         self._is_reading = False
+        self.is_cut_off = False
+        """Whether there is more and the last try to read it failed: PostgreSQL is away."""
         self._woken = anyio.Event()
         self._frames: OrderedDict[tuple[int, int], str] = OrderedDict()
 
@@ -70,7 +72,7 @@ class ClusterFeed:
 
     @property
     def is_behind(self) -> bool:
-        """Whether there is more than was read, as long as PostgreSQL is away."""
+        """Whether there is more than was read. Who waits is woken when it is, or cannot be."""
         return self._hinted > self.head
 
     def lags(self, cursor: int) -> bool:
@@ -124,10 +126,12 @@ class ClusterFeed:
                 except Exception:  # a defect in one cluster's log must not end what serves all
                     log.exception("feed_not_read", after=self.head)
                     runs = ()
+                had_failed, self.is_cut_off = self.is_cut_off, not runs
                 if runs:
                     self._extend(runs)
+                if runs or not had_failed:
                     self.wake()
-                else:
+                if not runs:
                     await anyio.sleep(RETRY_SECONDS)
         finally:
             self._is_reading = False

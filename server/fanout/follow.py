@@ -13,7 +13,6 @@ import anyio
 
 from pyk8s.wire.cluster import Cluster, Phase
 from server.errors import Unavailable
-from server.fanout.feed import ClusterFeed
 from server.fanout.hub import READ_SECONDS, Hub, OwnerWatch
 from server.store import clusters, event_reads
 from server.store.database import Database
@@ -97,10 +96,14 @@ async def follow_cluster(
             if runs:
                 has_spoken = True
                 continue
-            # While lines come one after the other, each of them says as much as a bookmark.
-            if not was_live or not has_spoken:
-                yield _stands_at(cursor, feed)
-            was_live, has_spoken = was_live or not feed.is_behind, False
+            # While lines come one after the other, each of them says as much as a bookmark; so do
+            # those that are being read.
+            if feed.is_cut_off:
+                yield FellBehind(cursor + 1, max(feed.head, cursor + 1))
+            elif not feed.is_behind:
+                if not was_live or not has_spoken:
+                    yield CaughtUp(cursor)
+                was_live, has_spoken = True, False
             await wake.wait()
 
 
@@ -118,13 +121,6 @@ async def _last_seq(database: Database, cluster_id: UUID, after: int) -> int | N
     if cluster is None or (cluster.phase is Phase.DELETED and after >= cluster.last_seq):
         return _OVER
     return cluster.last_seq
-
-
-def _stands_at(cursor: int, feed: ClusterFeed) -> CaughtUp | FellBehind:
-    """Say what is known. It holds the connection, also while nobody can read."""
-    if feed.is_behind:
-        return FellBehind(cursor + 1, max(feed.head, cursor + 1))
-    return CaughtUp(cursor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,23 @@
 """Following: replay, live, lagging and the end, with hints and without."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from uuid import UUID
 
 import pytest
 
 from pyk8s.wire.accounts import User
 from pyk8s.wire.cluster import Cluster, Phase
 from pyk8s.wire.facts import PhaseChanged
+from server.errors import Unavailable
 from server.fanout import feed as feed_module
 from server.fanout.follow import (
     Batch,
     CaughtUp,
     Ended,
     FellBehind,
+    Followed,
     Snapshots,
     follow_cluster,
     follow_owner,
@@ -24,7 +27,10 @@ from server.store import event_log
 from server.store.database import Database
 from server.store.event_log import Draft
 from server.store.hints import HintListener, Receivers
+from server.store.runs import Run
 from tests.factories import add_cluster, log_lines
+
+Following = AsyncGenerator[Followed, None]
 
 
 @asynccontextmanager
@@ -146,6 +152,59 @@ async def test_who_lags_is_told_and_loses_nothing(
                 if isinstance(item, Ended):
                     break
             assert seqs == list(range(1, 204))
+
+
+class Gate(Hub):
+    """Reads only as long as the gate is open, and not at all while it is cut off."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.is_open = asyncio.Event()
+        self.is_asked = asyncio.Event()
+        self.is_cut_off = False
+
+    async def _read(self, cluster_id: UUID, after: int) -> Sequence[Run]:
+        self.is_asked.set()
+        await self.is_open.wait()
+        if self.is_cut_off:
+            raise Unavailable("cut off")
+        return await super()._read(cluster_id, after)
+
+
+@asynccontextmanager
+async def caught_up(hub: Hub, database: Database, cluster: Cluster) -> AsyncIterator[Following]:
+    following = follow_cluster(hub, database, cluster.id, after=1)
+    async with aclosing(following), running(hub, every_seconds=0.05), asyncio.timeout(20):
+        assert await anext(following) == CaughtUp(1)
+        yield following
+
+
+async def test_who_waits_for_a_read_is_not_told_to_lag(database: Database, owner: User) -> None:
+    """The time of a bookmark may come while the next events are being read."""
+    cluster = await add_cluster(database, owner)
+    gate = Gate(database)
+    async with caught_up(gate, database, cluster) as following:
+        await append(database, cluster, log_lines(1))
+        next_item = asyncio.create_task(anext(following))
+        await gate.is_asked.wait()
+        for _ in range(5):
+            gate._feeds[cluster.id][0].wake()
+            await asyncio.sleep(0)
+        gate.is_open.set()
+        assert isinstance(await next_item, Batch)
+
+
+async def test_who_cannot_be_served_is_told_at_once(database: Database, owner: User) -> None:
+    cluster = await add_cluster(database, owner)
+    gate = Gate(database)
+    gate.is_open.set()
+    gate.is_cut_off = True
+    async with caught_up(gate, database, cluster) as following:
+        await append(database, cluster, log_lines(1))
+        assert await anext(following) == FellBehind(2, 2)
+        gate.is_cut_off = False
+        assert isinstance(await anext(following), Batch)
+        assert await anext(following) == CaughtUp(2)
 
 
 async def test_after_the_end_there_is_only_the_end(database: Database, owner: User) -> None:
