@@ -71,7 +71,8 @@ def routes() -> str:
             f"{status} {answer_of(model)}".strip() for status, model in endpoint.answers.items()
         )
         errors = ", ".join(f"`{error.code}`" for error in (*endpoint.errors, *EVERYWHERE))
-        takes = endpoint.body.__name__ if endpoint.body else "-"
+        bodies = [endpoint.body] if isinstance(endpoint.body, type) else (endpoint.body or ["-"])
+        takes = ", ".join(answer_of(body) for body in bodies)
         path = f"`{endpoint.method} {endpoint.path}`"
         rows.append([path, summary(endpoint.handler), takes, answers, errors])
     return table(["Call", "Meaning", "Body", "Answers", "Errors"], rows)

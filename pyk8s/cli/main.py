@@ -15,12 +15,14 @@ from pyk8s.cli import (
     doctor,
     evidence,
     follow,
+    images,
     kubeconfigs,
     lifetime,
     shell,
     timeline,
     tokens,
     up,
+    usage,
 )
 from pyk8s.cli.command import Format, Quiet, Url
 from pyk8s.cli.completion import COMPLETE_VARIABLE
@@ -65,7 +67,9 @@ for module in (
     evidence,
     doctor,
     follow,
+    images,
     timeline,
+    usage,
     kubeconfigs,
     shell,
     apps,

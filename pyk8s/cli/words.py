@@ -1,4 +1,4 @@
-"""Durations and other words, for people: `90 min`, `1h30m`, and text without surprises."""
+"""Durations, sizes and other words, for people: `90 min`, `4.2 MiB`, text without surprises."""
 
 import re
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+)([smhd]?)")
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
 MINUTE, HOUR, DAY = 60, 3600, 86400
+TWO_DIGITS, FOUR_DIGITS = 10, 1000
 
 
 def parse_duration(text: str) -> int:
@@ -49,6 +50,16 @@ def spoken(seconds: float) -> str:
         hours, minutes = divmod(round(whole / MINUTE), 60)
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     return f"{round(whole / DAY)} days"
+
+
+def size(count: int) -> str:
+    """Write a number of bytes, for people: `512 B`, `4.2 MiB`, `310 MiB`."""
+    shown, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if shown < FOUR_DIGITS:
+            break
+        shown, unit = shown / 1024, larger
+    return f"{shown:.1f} {unit}" if shown < TWO_DIGITS and unit != "B" else f"{shown:.0f} {unit}"
 
 
 def until(instant: datetime, now: datetime | None = None) -> float:

@@ -11,6 +11,7 @@ from pyk8s.client.apps import Apps
 from pyk8s.client.credentials import Credentials
 from pyk8s.client.errors import ClusterGone, WaitTimeout
 from pyk8s.client.frames import Followed, Reader, read_event
+from pyk8s.client.images import Images
 from pyk8s.client.lifetime import Lifetime, path_of
 from pyk8s.client.stream import Listener, follow
 from pyk8s.client.terminal import Terminal
@@ -20,6 +21,7 @@ from pyk8s.wire.cluster import Phase
 from pyk8s.wire.events import ClusterEvent
 from pyk8s.wire.reduce import apply_event
 from pyk8s.wire.resources import Resources
+from pyk8s.wire.usage import Usage
 
 EVENT_PAGE = 1000
 
@@ -31,6 +33,11 @@ class Cluster(Lifetime):
     def apps(self) -> Apps:
         """Its published apps."""
         return Apps(self._http, path_of(self.id))
+
+    @property
+    def images(self) -> Images:
+        """The container images in its nodes."""
+        return Images(self._http, path_of(self.id))
 
     async def events(
         self, after: int = 0, *, on_state: Listener | None = None
@@ -141,6 +148,10 @@ class Cluster(Lifetime):
     async def resources(self) -> Resources:
         """Tell what is inside the cluster now. Raises as `inside.resources`."""
         return await inside.resources(self._http, path_of(self.id))
+
+    async def usage(self) -> Usage:
+        """Measure what the cluster takes of its host now. Raises as `inside.usage`."""
+        return await inside.usage(self._http, path_of(self.id))
 
     async def pod_log(
         self,

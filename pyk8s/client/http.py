@@ -1,6 +1,6 @@
 """One REST call: encode, send, try again where that is safe, and turn refusals into exceptions."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -22,6 +22,9 @@ LONGEST_PATIENCE_SECONDS = 15.0
 """A `Retry-After` beyond this is the caller's decision, not ours."""
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+UPLOAD_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
+"""Nodes may be slow to take a piece, and slow to unpack the last one."""
+
 UPDATE = "Update with: pip install --upgrade pyk8s-lab"
 
 PROBLEM_TYPE = "application/problem+json"
@@ -171,6 +174,24 @@ class Http:
             if is_last or not is_repeatable or pause is None:
                 raise refusal
             await self._backoff.sleep(pause + self._backoff.delay(attempt))
+
+    async def upload(self, path: str, pieces: AsyncIterable[bytes]) -> dict[str, Any]:
+        """Send bytes as they come, once, and give the JSON object that is answered.
+
+        Raises as `document`.
+        """
+        sent = {"Content-Type": "application/x-tar"}
+        if self.endpoint.token:
+            sent["Authorization"] = f"Bearer {self.endpoint.token}"
+        try:
+            response = await self._client.post(
+                path, content=pieces, headers=sent, timeout=UPLOAD_TIMEOUT
+            )
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        if not response.is_success:
+            raise self._refusal(response)
+        return self.document_of(response)
 
     def _refusal(self, response: httpx.Response) -> errors.LabError:
         if response.headers.get("content-type", "").partition(";")[0] == PROBLEM_TYPE:

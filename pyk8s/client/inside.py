@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from pyk8s.client.http import Http, understand
 from pyk8s.wire.resources import Resources
+from pyk8s.wire.usage import Usage
 
 
 async def resources(http: Http, cluster: str) -> Resources:
@@ -15,6 +16,16 @@ async def resources(http: Http, cluster: str) -> Resources:
         OverCapacity: its API server does not answer.
     """
     return understand(Resources, await http.document("GET", f"{cluster}/resources"))
+
+
+async def usage(http: Http, cluster: str) -> Usage:
+    """Measure what the cluster takes of its host. `cluster`: its path under the API.
+
+    Raises:
+        Conflict: the cluster is not up.
+        OverCapacity: it cannot be measured now.
+    """
+    return understand(Usage, await http.document("GET", f"{cluster}/usage"))
 
 
 async def pod_log(

@@ -18,6 +18,7 @@ from pyk8s.wire.facts import (
     CredentialIssued,
     CredentialRevoked,
     FailureExplained,
+    ImagesLoaded,
     LeaseExpiring,
     LeaseExtended,
     LogExpired,
@@ -139,6 +140,13 @@ class CredentialRevokedEvent(Envelope):
     data: CredentialRevoked
 
 
+class ImagesLoadedEvent(Envelope):
+    """See `ImagesLoaded`."""
+
+    type: Literal["images_loaded"] = "images_loaded"
+    data: ImagesLoaded
+
+
 class FailureExplainedEvent(Envelope):
     """See `FailureExplained`."""
 
@@ -175,6 +183,7 @@ ClusterEvent = Annotated[
     | ClaimedFromPoolEvent
     | CredentialIssuedEvent
     | CredentialRevokedEvent
+    | ImagesLoadedEvent
     | FailureExplainedEvent
     | AttemptStartedEvent
     | NoteEvent,

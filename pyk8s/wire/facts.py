@@ -133,6 +133,15 @@ class CredentialRevoked(EventData):
     credential_id: UUID
 
 
+class ImagesLoaded(EventData):
+    """Somebody brought images into the nodes. `size_bytes`: of their archive."""
+
+    TYPE: ClassVar[str] = "images_loaded"
+    names: list[str]
+    size_bytes: int
+    by: str
+
+
 class FailureExplained(EventData):
     """Why the cluster failed."""
 

@@ -4,20 +4,26 @@ from typing import Final
 
 from pyk8s.wire import access as ways
 from pyk8s.wire import apps as words
+from pyk8s.wire.images import ARCHIVE_TYPES, ImageList, LoadedImages
 from pyk8s.wire.resources import Resources
-from server.api import access, apps
+from server.api import access, apps, images
 from server.api import resources as inside
 from server.api.endpoint import BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors
 from server.api.streams import TooManySockets
 from server.errors import (
     ClusterAway,
+    ImageRefused,
     LogUnavailable,
     NoApps,
     NoProxy,
     NotFound,
     NotReady,
     QuotaExceeded,
+    ServedElsewhere,
     Simulated,
+    TooLarge,
+    TooManyUploads,
+    UnsupportedMediaType,
     ValidationFailed,
 )
 
@@ -88,6 +94,30 @@ ACCESS: Final = (
 )
 
 INSIDE: Final = (
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/images",
+        images.list_all,
+        {200: ImageList},
+        (*CALLER, NotFound, NotReady, ServedElsewhere, ClusterAway),
+    ),
+    Endpoint(
+        "POST",
+        f"{CLUSTER}/images",
+        images.load,
+        {201: LoadedImages},
+        (
+            *UNSAFE,
+            UnsupportedMediaType,
+            TooLarge,
+            NotFound,
+            NotReady,
+            ServedElsewhere,
+            ImageRefused,
+            TooManyUploads,
+        ),
+        body=ARCHIVE_TYPES,
+    ),
     Endpoint(
         "GET",
         f"{CLUSTER}/resources",

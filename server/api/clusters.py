@@ -18,6 +18,7 @@ from server.commands import lease, lifetime, resting
 from server.commands.clusters import Limits, not_found
 from server.config import Settings
 from server.errors import NoEvidence, NotReady, ValidationFailed
+from server.kube.measuring import measure
 from server.store import clusters, use
 from server.store import evidence as evidence_store
 from server.store.accounts import Principal
@@ -187,6 +188,13 @@ async def idle(request: Request[State]) -> Response:
     if last is None or cluster.phase not in resting.PAUSABLE:
         raise NotReady(f"the cluster is {cluster.phase}", fix="ask again when it is ready")
     return answer(resting.idle_of(cluster, last, seconds=seconds))
+
+
+async def usage(request: Request[State]) -> Response:
+    """Measure what a cluster takes of its host: memory, processors, disk. It takes a second."""
+    principal = await authenticate(request, Scope.CLUSTERS_READ)
+    cluster = await owned(request, principal)
+    return answer(await measure(await request.state["own_host"].nodes_of(cluster.id)))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -1,6 +1,6 @@
 """What one line of the table of endpoints says."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,7 +36,8 @@ class Endpoint:
     handler: Handler
     answers: dict[int, type[BaseModel] | str | None]
     errors: Errors = ()
-    body: type[BaseModel] | None = None
+    body: type[BaseModel] | Sequence[str] | None = None
+    """A model for JSON, or media types of bytes that are taken as they come."""
     query: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
     public: bool = False

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
 
 import orjson
@@ -102,7 +102,7 @@ def _schemas() -> tuple[Models, dict[str, Any]]:
     for endpoint in ENDPOINTS:
         models = (answer for answer in endpoint.answers.values() if isinstance(answer, type))
         wanted += [(model, "serialization") for model in models]
-        if endpoint.body is not None:
+        if isinstance(endpoint.body, type):
             wanted.append((endpoint.body, "validation"))
     refs, definitions = models_json_schema(wanted, ref_template=REF)
     schemas: dict[str, Any] = definitions["$defs"]
@@ -128,14 +128,16 @@ def _operation(endpoint: Endpoint, models: Models) -> dict[str, Any]:
         "security": [] if endpoint.public else [{"session": []}, {"token": []}],
     }
     if endpoint.body is not None:
-        schema = models[endpoint.body, "validation"]
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": schema}},
-        }
+        operation["requestBody"] = {"required": True, "content": _body(endpoint.body, models)}
     if not operation["parameters"]:
         del operation["parameters"]
     return operation
+
+
+def _body(body: type[BaseModel] | Sequence[str], models: Models) -> dict[str, Any]:
+    if isinstance(body, type):
+        return {"application/json": {"schema": models[body, "validation"]}}
+    return {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in body}
 
 
 def _path_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:

@@ -12,6 +12,7 @@ from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease,
 from pyk8s.wire.frames import EventPage
 from pyk8s.wire.service import Capacity, Health, ServerInfo, TemplateList
 from pyk8s.wire.terminals import TerminalList
+from pyk8s.wire.usage import Usage
 from server.api import (
     accounts,
     admin,
@@ -27,6 +28,7 @@ from server.api.access_endpoints import ACCESS, INSIDE
 from server.api.endpoint import API, BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors, Handler
 from server.api.streams import TooManySockets
 from server.errors import (
+    ClusterAway,
     CrossOrigin,
     KeyReused,
     NameTaken,
@@ -37,9 +39,9 @@ from server.errors import (
     NotReady,
     PhaseConflict,
     QuotaExceeded,
+    ServedElsewhere,
     SignupClosed,
     TemplateUnknown,
-    TerminalElsewhere,
     TooManyAttempts,
     Unavailable,
     UsernameTaken,
@@ -162,6 +164,13 @@ ENDPOINTS: Final = (
     Endpoint("GET", f"{CLUSTER}/idle", clusters.idle, {200: Idle}, (*CALLER, NotFound, NotReady)),
     Endpoint(
         "GET",
+        f"{CLUSTER}/usage",
+        clusters.usage,
+        {200: Usage},
+        (*CALLER, NotFound, NotReady, ServedElsewhere, ClusterAway),
+    ),
+    Endpoint(
+        "GET",
         f"{CLUSTER}/events",
         events.events,
         {200: EventPage},
@@ -191,7 +200,7 @@ ENDPOINTS: Final = (
         f"{CLUSTER}/terminals",
         terminals.list_all,
         {200: TerminalList},
-        (*CALLER, NotFound, NotReady, TerminalElsewhere),
+        (*CALLER, NotFound, NotReady, ServedElsewhere),
     ),
     Endpoint(
         "DELETE",

@@ -10,6 +10,8 @@ from server.apps.gate import AppGate
 from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
+from server.images.loading import Images
+from server.kube.own_host import OwnHost
 from server.kube.upstream import Upstreams
 from server.kube.use import Use
 from server.kube.waking import Waker
@@ -49,6 +51,8 @@ class State(TypedDict):
     """What the proxy's listener shows; None: there is no proxy."""
     lookout: Lookout
     terminals: Terminals
+    images: Images
+    own_host: OwnHost
     documents: Documents
 
 

@@ -78,6 +78,7 @@ def one_of_each() -> Sequence[EventData]:
         facts.LogTruncated(cap_bytes=8 * 1024 * 1024),
         facts.LeaseExtended(expires_at=BEGIN + timedelta(hours=1)),
         facts.CredentialIssued(endpoint="proxy", by="ada"),
+        facts.ImagesLoaded(names=["docker.io/library/mine:1"], size_bytes=4_300_800, by="ada"),
         facts.CredentialRevoked(credential_id=CREDENTIAL_ID),
         facts.LeaseExpiring(expires_at=BEGIN + timedelta(hours=1)),
         facts.FailureExplained(

@@ -21,6 +21,8 @@ from server.app.ways import ways_of
 from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
+from server.images.loading import Images
+from server.kube.own_host import Here, OwnHost
 from server.provisioner.provisioner import Provisioner
 from server.provisioner.workshop import Deadlines
 from server.proxy.gate import ClusterGate
@@ -28,7 +30,7 @@ from server.proxy.listener import identity_of, proxying
 from server.resources.lookout import Lookout
 from server.secrets import Passwords, Sealer
 from server.store.hints import HintListener, Receivers
-from server.terminals.terminals import Here, Limits, Terminals
+from server.terminals.terminals import Limits, Terminals
 
 ANNOUNCE_SECONDS = 30.0
 """So long the start waits for the provisioner: what an earlier server said may not be true now."""
@@ -65,8 +67,16 @@ async def running(settings: Settings) -> AsyncIterator[State]:
                 deadlines=Deadlines().times(settings.deadline_factor),
             )
             here = Here(driver, lambda: made.host_id)
+        own_host = OwnHost(database, here)
         limits = Limits(settings.terminals_per_user, settings.terminals_per_cluster)
-        terminals = Terminals(database, limits, here, ways.waker, ways.use)
+        terminals = Terminals(database, limits, own_host, ways.waker, ways.use)
+        images = Images(
+            database,
+            own_host,
+            ways.waker,
+            ways.use,
+            most_bytes=settings.image_archive_bytes,
+        )
 
         receivers = Receivers(
             event=partial(_tell, (ways.waker.on_event, hub.on_event)),
@@ -103,6 +113,8 @@ async def running(settings: Settings) -> AsyncIterator[State]:
             proxy=identity_of(settings) if settings.listens_for_proxy_on is not None else None,
             lookout=lookout,
             terminals=terminals,
+            images=images,
+            own_host=own_host,
             documents=descriptions.write(),
         )
         tasks.cancel_scope.cancel()

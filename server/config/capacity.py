@@ -43,6 +43,12 @@ class Capacity(BaseSettings):
     terminals_per_cluster: int = Field(
         10, ge=1, le=1000, description="Terminals that one cluster may have open at once."
     )
+    image_archive_bytes: int = Field(
+        8 * 1024**3,
+        ge=1024**2,
+        description="The longest archive of images that somebody may load into a cluster, in "
+        "bytes.",
+    )
     max_ttl_seconds: int = Field(
         24 * 3600, ge=60, le=7 * 24 * 3600, description="The longest life of a cluster, in seconds."
     )

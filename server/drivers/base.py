@@ -133,6 +133,18 @@ class ShellWish:
     """Unset: a shell in the control-plane node."""
 
 
+@dataclass(frozen=True, slots=True)
+class NodeImage:
+    """An image in a cluster's nodes."""
+
+    id: str
+    """The digest of its configuration."""
+    names: tuple[str, ...]
+    size_bytes: int
+    nodes: int = 1
+    """In so many of them."""
+
+
 class Shell(Protocol):
     """A shell behind a terminal, running. After its end `write` and `resize` do nothing."""
 
@@ -182,6 +194,12 @@ class Driver(Protocol):
 
     async def usage(self, attempt_id: UUID) -> Usage | None:
         """Measure what a cluster takes. None: that cannot be told. Never raises."""
+
+    async def disk(self, attempt_id: UUID) -> int | None:
+        """Measure the bytes that its nodes have on disk. None: that cannot be told. Never raises.
+
+        It takes seconds where there are many clusters.
+        """
 
     async def prepare(self, spec: AttemptSpec) -> Command:
         """Make all that must exist before the process starts, and say which process that is.
@@ -253,6 +271,22 @@ class Driver(Protocol):
 
         Raises:
             DriverError: it cannot be started.
+        """
+
+    async def load_images(self, attempt_id: UUID, archive: AsyncIterator[bytes]) -> Sequence[str]:
+        """Take an archive, as `docker save` writes it, into every node of a running cluster.
+
+        It is read as fast as they take it. Gives the names of its images.
+
+        Raises:
+            DriverError: a node cannot take it, and says why.
+        """
+
+    async def images(self, attempt_id: UUID) -> Sequence[NodeImage]:
+        """List the images in the nodes of a running cluster.
+
+        Raises:
+            DriverError: they do not tell.
         """
 
     async def close(self) -> None:

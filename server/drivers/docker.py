@@ -186,17 +186,6 @@ class DockerEngine:
         async with self.asking() as client:
             return dict(await client.containers.container(container.id).show())
 
-    async def stats(self, container: Container) -> dict[str, Any]:
-        """Tell what a container has used; of one that does not run, nothing."""
-        async with self.asking() as client:
-            # One reading only: Docker would else take a second to make two of them.
-            once = {"stream": "false", "one-shot": "true"}
-            return dict(
-                await client._query_json(
-                    f"containers/{container.id}/stats", params=once, timeout=TIMEOUT
-                )
-            )
-
     async def logs(self, container: Container, *, lines: int, limit: int) -> bytes:
         """Give the last lines that a container printed, at most `limit` bytes of them."""
         async with self.asking() as client:

@@ -4,7 +4,6 @@ Every try has a name that is never used again: the loser of two creates of one n
 the winner's nodes, and kind does not clean up when it is ended.
 """
 
-import contextlib
 import os
 import random
 import shutil
@@ -22,6 +21,7 @@ from server.admission import Space
 from server.drivers import (
     kind_evidence,
     kind_facts,
+    kind_images,
     kind_pause,
     kind_pieces,
     kind_usage,
@@ -37,15 +37,17 @@ from server.drivers.base import (
     Explanation,
     Facts,
     Found,
+    NodeImage,
     Shell,
     ShellWish,
     Usage,
     kind_name,
 )
-from server.drivers.docker import DockerEngine, SubnetTaken, version_of
+from server.drivers.docker import DockerEngine, version_of
 from server.drivers.kind_config import config_of, network_of
 from server.drivers.kind_delete import kind_delete
 from server.drivers.kind_facts import DEFAULT_IMAGE, NODE_REPOSITORY
+from server.drivers.kind_network import make_network
 from server.drivers.kind_pieces import (
     ATTEMPT_LABEL,
     CLUSTER_ID_LABEL,
@@ -53,7 +55,7 @@ from server.drivers.kind_pieces import (
     network_name,
 )
 from server.drivers.kind_shell import open_shell
-from server.drivers.subnets import check_pool, free_subnets, host_routes
+from server.drivers.subnets import check_pool
 from server.templates import is_tuned
 
 CONFIG: Final = "config.yaml"
@@ -62,8 +64,6 @@ TUNED: Final = Path(__file__).with_name("kind_tuned.py")
 WAIT: Final = "2m"
 API_PORT: Final = 6443
 MAX_SWEEPS: Final = 5
-SUBNET_TRIES: Final = 20
-STARTS: Final = 2048
 _PASSED_ON: Final = (
     "PATH",
     "DOCKER_HOST",
@@ -127,12 +127,27 @@ class KindDriver:
         """Add up what Docker counts for each node."""
         return await kind_usage.usage(self._docker, kind_name(attempt_id))
 
+    async def disk(self, attempt_id: UUID) -> int | None:
+        """Add up the volumes of its nodes: kind puts everything that nodes write into them."""
+        return await kind_usage.disk(self._docker, kind_name(attempt_id))
+
     async def prepare(self, spec: AttemptSpec) -> Command:
         """Make the directory, the network and kind's configuration."""
         await kind_facts.preflight(self._docker, kind=self._kind)
         image = await self._image(spec.kubernetes_version)
         await anyio.to_thread.run_sync(partial(_write_files, spec, image))
-        await self._make_network(spec)
+        labels = {
+            INSTANCE_LABEL: self._options.instance,
+            ATTEMPT_LABEL: str(spec.attempt_id),
+            CLUSTER_ID_LABEL: str(spec.cluster_id),
+        }
+        await make_network(
+            self._docker,
+            network_name(spec.attempt_id),
+            labels,
+            pool=self._options.network_pool,
+            choose_start=self._choose_start,
+        )
         return Command(
             argv=[
                 *_tuning(spec),
@@ -201,6 +216,15 @@ class KindDriver:
         """Start a shell in the control-plane node."""
         return await open_shell(self._docker, attempt_id, wish)
 
+    async def load_images(self, attempt_id: UUID, archive: AsyncIterator[bytes]) -> Sequence[str]:
+        """Let the containerd of each node read it."""
+        env = self._env(Path("/"))
+        return await kind_images.load(self._docker, kind_name(attempt_id), archive, env)
+
+    async def images(self, attempt_id: UUID) -> Sequence[NodeImage]:
+        """Ask the container runtime of each node."""
+        return await kind_images.images(self._docker, kind_name(attempt_id))
+
     def collect(self, spec: AttemptSpec) -> AsyncIterator[EvidenceFile]:
         """Ask the nodes, Docker and the host."""
         return kind_evidence.collect(self._docker, spec.kind_name)
@@ -239,31 +263,6 @@ class KindDriver:
             DEFAULT_IMAGE
             if version_of(DEFAULT_IMAGE) == version
             else f"{NODE_REPOSITORY}:{version}"
-        )
-
-    async def _make_network(self, spec: AttemptSpec) -> None:
-        labels = {
-            INSTANCE_LABEL: self._options.instance,
-            ATTEMPT_LABEL: str(spec.attempt_id),
-            CLUSTER_ID_LABEL: str(spec.cluster_id),
-        }
-        taken = [subnet for each in await self._docker.networks() for subnet in each.subnets]
-        taken += await anyio.to_thread.run_sync(host_routes)
-        subnets = free_subnets(self._options.network_pool, taken, start=self._choose_start(STARTS))
-        for subnet, _ in zip(subnets, range(SUBNET_TRIES), strict=False):
-            with contextlib.suppress(SubnetTaken):
-                await self._docker.create_network(
-                    network_name(spec.attempt_id), str(subnet), labels
-                )
-                return
-        raise DriverError(
-            Explanation(
-                code="no_network",
-                title="There is no free network for the cluster",
-                cause=f"no free /27 was found in {self._options.network_pool}",
-                fix="delete clusters or unused networks (docker network prune), or set "
-                "PYK8S_NETWORK_POOL to a range that this host does not use",
-            )
         )
 
     def _env(self, directory: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ import anyio.to_thread
 from server.admission import Space
 from server.drivers.base import DriverError, Usage
 from server.drivers.docker import DockerEngine
+from server.drivers.docker_measures import stats, volume_sizes
 from server.drivers.host import Host, read_host
 
 SAME_MACHINE: Final = 0.1
@@ -26,7 +27,7 @@ async def space(docker: DockerEngine) -> Space:
 async def usage(docker: DockerEngine, cluster: str) -> Usage | None:
     """Add up what Docker counts for each node of a cluster."""
     try:
-        used = [usage_of(await docker.stats(node)) for node in await docker.nodes(cluster)]
+        used = [usage_of(await stats(docker, node)) for node in await docker.nodes(cluster)]
     except DriverError:
         return None
     if not used:
@@ -35,6 +36,17 @@ async def usage(docker: DockerEngine, cluster: str) -> Usage | None:
         memory_bytes=sum(each.memory_bytes for each in used),
         cpu_seconds=sum(each.cpu_seconds for each in used),
     )
+
+
+async def disk(docker: DockerEngine, cluster: str) -> int | None:
+    """Add up the volumes of a cluster's nodes."""
+    try:
+        names = {name for node in await docker.nodes(cluster) for name in node.volumes}
+        sizes = await volume_sizes(docker)
+    except DriverError:
+        return None
+    found = [sizes[name] for name in names if name in sizes]
+    return sum(found) if found else None
 
 
 def space_of(info: Mapping[str, Any], host: Host) -> Space:

@@ -20,7 +20,7 @@ import anyio.to_thread
 
 from pyk8s.wire.service import Check
 from server.admission import GIB, Space
-from server.drivers import pty_shell
+from server.drivers import pty_shell, simulated_images
 from server.drivers.base import (
     KIND_NAME_PREFIX,
     Access,
@@ -31,6 +31,7 @@ from server.drivers.base import (
     Explanation,
     Facts,
     Found,
+    NodeImage,
     Shell,
     ShellWish,
     Usage,
@@ -108,10 +109,16 @@ class SimulatedDriver:
 
     async def usage(self, attempt_id: UUID) -> Usage | None:
         """Make up what its nodes would take."""
-        for found in await self.list_attempts():
-            if found.attempt_id == attempt_id:
-                return Usage(memory_bytes=NODE_BYTES * len(found.nodes), cpu_seconds=0.0)
-        return None
+        try:
+            nodes = await self._nodes(attempt_id)
+        except DriverError:
+            return None
+        return Usage(memory_bytes=NODE_BYTES * nodes, cpu_seconds=0.0)
+
+    async def disk(self, attempt_id: UUID) -> int | None:
+        """Make up what its nodes would have written."""
+        used = await self.usage(attempt_id)
+        return None if used is None else 2 * used.memory_bytes
 
     async def prepare(self, spec: AttemptSpec) -> Command:
         """Make the directory, and say how to start the script."""
@@ -215,6 +222,24 @@ class SimulatedDriver:
             rows=wish.rows,
             cols=wish.cols,
         )
+
+    async def load_images(self, attempt_id: UUID, archive: AsyncIterator[bytes]) -> Sequence[str]:
+        """Read it, and remember the names."""
+        nodes = await self._nodes(attempt_id)
+        pieces = self._pieces / kind_name(attempt_id)
+        return await simulated_images.load(pieces, archive, nodes=nodes)
+
+    async def images(self, attempt_id: UUID) -> Sequence[NodeImage]:
+        """Make up what nodes bring along, and add what was loaded."""
+        nodes = await self._nodes(attempt_id)
+        pieces = self._pieces / kind_name(attempt_id)
+        return await anyio.to_thread.run_sync(partial(simulated_images.images, pieces, nodes=nodes))
+
+    async def _nodes(self, attempt_id: UUID) -> int:
+        for found in await self.list_attempts():
+            if found.attempt_id == attempt_id and found.nodes:
+                return len(found.nodes)
+        raise DriverError(_NOT_ANSWERING)
 
     async def close(self) -> None:
         """Nothing is open."""

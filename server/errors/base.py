@@ -171,11 +171,11 @@ class TooLarge(LabError):
 
 
 class UnsupportedMediaType(LabError):
-    """The body is not JSON."""
+    """The body is not of the type that the endpoint takes: mostly JSON."""
 
     code = "unsupported_media_type"
     status = 415
-    title = "Send JSON"
+    title = "Another type of body is expected"
 
 
 class QuotaExceeded(LabError):

@@ -51,12 +51,28 @@ class NoApps(LabError):
     title = "Apps cannot be published here"
 
 
-class TerminalElsewhere(LabError):
-    """The cluster runs on another host, and its terminals are served by the server there."""
+class ServedElsewhere(LabError):
+    """The cluster runs on another host; the server there reaches into its nodes."""
 
-    code = "terminal_elsewhere"
+    code = "served_elsewhere"
     status = 409
     title = "The cluster is on another host"
+
+
+class ImageRefused(LabError):
+    """What was sent is no archive of images, or the cluster's nodes cannot take it."""
+
+    code = "image_refused"
+    status = 422
+    title = "The images cannot be loaded"
+
+
+class TooManyUploads(LabError):
+    """As many archives of images are being loaded as may be at once."""
+
+    code = "too_many_uploads"
+    status = 429
+    title = "Too many uploads at once"
 
 
 class NoSuchTerminal(LabError):

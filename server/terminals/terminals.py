@@ -12,15 +12,14 @@ import anyio
 import anyio.abc
 import uuid_utils.compat as uuids
 
-from server.drivers.base import Driver, DriverError, ShellWish
+from server.drivers.base import DriverError, ShellWish
 from server.errors import (
     LabError,
     NoSuchTerminal,
-    NotReady,
     ShellFailed,
-    TerminalElsewhere,
     TooManyTerminals,
 )
+from server.kube.own_host import Nodes, OwnHost
 from server.kube.use import Use
 from server.kube.waking import Waker
 from server.store import access, accounts
@@ -51,15 +50,6 @@ class Limits:
     per_cluster: int
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
-    """What makes this process the one that serves terminals of its host's clusters."""
-
-    driver: Driver
-    host_id: Callable[[], UUID | None]
-    """None while the host has not announced itself."""
-
-
 class Terminals:
     """Opens terminals, finds them again, and ends those whose time has come."""
 
@@ -67,17 +57,17 @@ class Terminals:
         self,
         database: Database,
         limits: Limits,
-        here: Here | None,
+        own_host: OwnHost,
         waker: Waker,
         use: Use,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`here` None: this process is no provisioner, all terminals are elsewhere."""
+        """`clock` is monotonic seconds, `now` this machine's time."""
         self._database = database
         self._limits = limits
-        self._here = here
+        self._own_host = own_host
         self._waker = waker
         self._use = use
         self._clock = clock
@@ -130,41 +120,23 @@ class Terminals:
             elif session.owner.cluster_id not in usable:
                 session.end("cluster_gone")
 
-    async def serves(self, cluster_id: UUID) -> access.Place:
-        """Make sure that a cluster's terminals are here, and say where it runs.
-
-        Raises:
-            NotReady: the cluster is not up.
-            TerminalElsewhere: it runs on another host.
-        """
-        async with self._database.reading() as reading:
-            place = await access.place_of(reading, cluster_id)
-        if place is None:
-            raise NotReady("the cluster is not up", fix="wait until it is ready", retry_after=2)
-        if self._here is None or self._here.host_id() != place.host_id:
-            raise TerminalElsewhere(
-                f"the cluster runs on the host {place.host_name}; terminals are served there",
-                fix="ask a server whose PYK8S_ROLES has `provisioner` on that host, or use kubectl "
-                "with the cluster's kubeconfig",
-            )
-        return place
+    async def serves(self, cluster_id: UUID) -> Nodes:
+        """Make sure that a cluster's terminals are here. Raises as `OwnHost.nodes_of`."""
+        return await self._own_host.nodes_of(cluster_id)
 
     async def open(self, owner: Owner, wish: ShellWish) -> Session:
         """Start a shell.
 
         Raises:
-            NotReady, TerminalElsewhere: as `serves`; or it was paused, and does not wake up.
+            NotReady, ServedElsewhere: as `serves`; or it was paused, and does not wake up.
             TooManyTerminals: the user or the cluster has as many as there may be.
             ShellFailed: the driver cannot start it.
         """
-        place = await self.serves(owner.cluster_id)
+        nodes = await self.serves(owner.cluster_id)
         await self._waker.awake(owner.cluster_id)
-        here = self._here
-        if here is None or self._tasks is None:
+        if self._tasks is None:
             raise RuntimeError("terminals are opened before `run` runs")
-        session: Session = await self._tasks.start(
-            self._live, here.driver, place.attempt_id, owner, wish
-        )
+        session: Session = await self._tasks.start(self._live, nodes, owner, wish)
         log.info(
             "terminal_opened",
             terminal=str(session.id),
@@ -176,8 +148,7 @@ class Terminals:
 
     async def _live(
         self,
-        driver: Driver,
-        attempt_id: UUID,
+        nodes: Nodes,
         owner: Owner,
         wish: ShellWish,
         *,
@@ -186,7 +157,7 @@ class Terminals:
         with self._room_for(owner):
             try:
                 with anyio.fail_after(START_SECONDS):
-                    shell = await driver.shell(attempt_id, wish)
+                    shell = await nodes.driver.shell(nodes.attempt_id, wish)
             except DriverError as error:
                 why = error.explanation
                 raise ShellFailed(

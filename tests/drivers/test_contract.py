@@ -1,6 +1,7 @@
 """What every driver promises, and the worker relies on."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -17,6 +18,7 @@ from server.drivers.base import (
     ShellWish,
 )
 from server.drivers.kind_output import StepTracker, plan
+from tests.archives import image_archive, pieces_of
 
 
 async def make_spec(driver: Driver, tmp_path: Path, **labels: str) -> AttemptSpec:
@@ -96,6 +98,11 @@ async def test_a_life_from_prepare_to_delete(driver: Driver, tmp_path: Path) -> 
     assert found.attempt_id == spec.attempt_id
     assert len(found.pieces) >= 2
 
+    await it_takes_images(driver, spec.attempt_id)
+    disk = await driver.disk(spec.attempt_id)
+    assert disk is not None
+    assert disk > 0
+
     for _ in range(2):
         await driver.pause(spec.attempt_id)
     assert await states(driver) == {"paused"}
@@ -111,6 +118,24 @@ async def test_a_life_from_prepare_to_delete(driver: Driver, tmp_path: Path) -> 
     await driver.delete(spec.attempt_id, spec.directory)
     with pytest.raises(DriverError):
         await driver.finish(spec)
+
+
+async def it_takes_images(driver: Driver, attempt_id: UUID) -> None:
+    name = "docker.io/library/mine:1"
+    archive = image_archive(name)
+    assert list(await driver.load_images(attempt_id, pieces_of(archive))) == [name]
+    (mine,) = [each for each in await driver.images(attempt_id) if name in each.names]
+    assert mine.nodes == 1
+    with pytest.raises(DriverError, match=r"unexpected EOF|cannot be read"):
+        await driver.load_images(attempt_id, pieces_of(archive[:12_000]))
+
+    async def breaks() -> AsyncIterator[bytes]:
+        yield archive[:12_000]
+        raise LookupError("the sender has gone")
+
+    with pytest.raises(LookupError):
+        await driver.load_images(attempt_id, breaks())
+    assert await driver.load_images(attempt_id, pieces_of(archive))
 
 
 async def test_what_was_only_prepared_is_found_and_removed(driver: Driver, tmp_path: Path) -> None:

@@ -379,10 +379,10 @@ async def test_a_cluster_that_is_not_up_or_elsewhere(
     await refused(ann, "hangs", "not_ready", "no shell in it")
     listed = await ann.http.get("/api/v1/clusters/hangs/terminals")
     assert (listed.status_code, listed.json()["code"]) == (409, "not_ready")
-    monkeypatch.setattr(lab_server.state["terminals"], "_here", None)
-    await refused(ann, demo, "terminal_elsewhere", "test-host")
+    monkeypatch.setattr(lab_server.state["own_host"], "_here", None)
+    await refused(ann, demo, "served_elsewhere", "test-host")
     listed = await ann.http.get("/api/v1/clusters/demo/terminals")
-    assert (listed.status_code, listed.json()["code"]) == (409, "terminal_elsewhere")
+    assert (listed.status_code, listed.json()["code"]) == (409, "served_elsewhere")
 
 
 async def test_a_pod_s_shell_is_named_and_traced(ann: Caller, demo: str) -> None:

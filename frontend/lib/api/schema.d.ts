@@ -296,6 +296,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clusters/{id_or_name}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Measure what a cluster takes of its host: memory, processors, disk. It takes a second. */
+        get: operations["clusters_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clusters/{id_or_name}/events": {
         parameters: {
             query?: never;
@@ -430,6 +447,24 @@ export interface paths {
         post: operations["apps_create_link"];
         /** Make all links of an app open nothing any more. */
         delete: operations["apps_end_links"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{id_or_name}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the images that the nodes of a cluster have. A paused one stays asleep, and is 409. */
+        get: operations["images_list_all"];
+        put?: never;
+        /** Bring the images of an archive into every node. The body is what `docker save` writes. */
+        post: operations["images_load"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1378,7 +1413,7 @@ export interface components {
          */
         EventPage: {
             /** Items */
-            items: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["QueuedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LogExpiredEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
+            items: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["QueuedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LogExpiredEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["ImagesLoadedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
             /** Next After */
             next_after: number;
             /**
@@ -1440,7 +1475,7 @@ export interface components {
             /** Topic */
             topic: string;
             /** Events */
-            events: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["QueuedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LogExpiredEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
+            events: (components["schemas"]["CreatedEvent"] | components["schemas"]["PhaseChangedEvent"] | components["schemas"]["ConditionChangedEvent"] | components["schemas"]["QueuedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepFinishedEvent"] | components["schemas"]["LogLineEvent"] | components["schemas"]["LogTruncatedEvent"] | components["schemas"]["LogExpiredEvent"] | components["schemas"]["LeaseExtendedEvent"] | components["schemas"]["LeaseExpiringEvent"] | components["schemas"]["ClaimedFromPoolEvent"] | components["schemas"]["CredentialIssuedEvent"] | components["schemas"]["CredentialRevokedEvent"] | components["schemas"]["ImagesLoadedEvent"] | components["schemas"]["FailureExplainedEvent"] | components["schemas"]["AttemptStartedEvent"] | components["schemas"]["NoteEvent"])[];
         };
         /**
          * EvidenceLine
@@ -1688,6 +1723,66 @@ export interface components {
             stays_awake_because: string | null;
         };
         /**
+         * Image
+         * @description An image that pods can start from without a pull.
+         */
+        Image: {
+            /** Id */
+            id: string;
+            /** Names */
+            names: string[];
+            /** Size Bytes */
+            size_bytes: number;
+            /** Nodes */
+            nodes: number;
+        };
+        /**
+         * ImageList
+         * @description The images of a cluster, by name.
+         */
+        ImageList: {
+            /** Items */
+            items: components["schemas"]["Image"][];
+        };
+        /**
+         * ImagesLoaded
+         * @description Somebody brought images into the nodes. `size_bytes`: of their archive.
+         */
+        ImagesLoaded: {
+            /** Names */
+            names: string[];
+            /** Size Bytes */
+            size_bytes: number;
+            /** By */
+            by: string;
+        };
+        /**
+         * ImagesLoadedEvent
+         * @description See `ImagesLoaded`.
+         */
+        ImagesLoadedEvent: {
+            /** Seq */
+            seq: number;
+            /**
+             * Version
+             * @default 1
+             */
+            version: number;
+            /** At */
+            at: string;
+            /**
+             * Cluster Id
+             * @default null
+             */
+            cluster_id: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "images_loaded";
+            data: components["schemas"]["ImagesLoaded"];
+        };
+        /**
          * Lagged
          * @description The client was too slow for the live path; `from` to `to` follow from the database.
          */
@@ -1772,6 +1867,16 @@ export interface components {
              */
             type: "lease_extended";
             data: components["schemas"]["LeaseExtended"];
+        };
+        /**
+         * LoadedImages
+         * @description What an archive brought into every node of a cluster.
+         */
+        LoadedImages: {
+            /** Names */
+            names: string[];
+            /** Size Bytes */
+            size_bytes: number;
         };
         /**
          * LogExpired
@@ -1911,7 +2016,7 @@ export interface components {
             /** Scopes */
             scopes: components["schemas"]["Scope"][];
             quota: components["schemas"]["Quota"];
-            usage: components["schemas"]["Usage"];
+            usage: components["schemas"]["pyk8s__wire__accounts__Usage"];
         };
         /**
          * NamespaceRow
@@ -2737,14 +2842,6 @@ export interface components {
             topic: string;
         };
         /**
-         * Usage
-         * @description How many clusters a user has.
-         */
-        Usage: {
-            /** Clusters */
-            clusters: number;
-        };
-        /**
          * User
          * @description An account.
          */
@@ -2810,6 +2907,30 @@ export interface components {
              * @default null
              */
             schedule: string | null;
+        };
+        /**
+         * Usage
+         * @description How many clusters a user has.
+         */
+        pyk8s__wire__accounts__Usage: {
+            /** Clusters */
+            clusters: number;
+        };
+        /**
+         * Usage
+         * @description What the nodes of a cluster take together, measured at this moment.
+         */
+        pyk8s__wire__usage__Usage: {
+            /** Memory Bytes */
+            memory_bytes: number;
+            /** Cpu Cores */
+            cpu_cores: number;
+            /** Sample Seconds */
+            sample_seconds: number;
+            /** Disk Bytes */
+            disk_bytes: number | null;
+            /** Measured At */
+            measured_at: string;
         };
     };
     responses: never;
@@ -2898,7 +3019,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: Send JSON */
+            /** @description `unsupported_media_type`: Another type of body is expected */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2976,7 +3097,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: Send JSON */
+            /** @description `unsupported_media_type`: Another type of body is expected */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3213,7 +3334,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: Send JSON */
+            /** @description `unsupported_media_type`: Another type of body is expected */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3516,7 +3637,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: Send JSON */
+            /** @description `unsupported_media_type`: Another type of body is expected */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3749,7 +3870,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: Send JSON */
+            /** @description `unsupported_media_type`: Another type of body is expected */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4108,6 +4229,74 @@ export interface operations {
                 };
             };
             /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clusters_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Here it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["pyk8s__wire__usage__Usage"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready`: The cluster is not ready; `served_elsewhere`: The cluster is on another host */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4492,7 +4681,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: Send JSON */
+            /** @description `unsupported_media_type`: Another type of body is expected */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4709,7 +4898,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: Send JSON */
+            /** @description `unsupported_media_type`: Another type of body is expected */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4878,7 +5067,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: Send JSON */
+            /** @description `unsupported_media_type`: Another type of body is expected */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4948,6 +5137,185 @@ export interface operations {
             };
             /** @description `not_found`: Not found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    images_list_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Here it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageList"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready`: The cluster is not ready; `served_elsewhere`: The cluster is on another host */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    images_load: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A cluster's id, or the name of a living one. */
+                id_or_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-tar": string;
+                "application/gzip": string;
+                "application/x-gzip": string;
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoadedImages"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed; `cross_origin`: Request from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready`: The cluster is not ready; `served_elsewhere`: The cluster is on another host */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Another type of body is expected */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `image_refused`: The images cannot be loaded */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_uploads`: Too many uploads at once */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5246,7 +5614,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_ready`: The cluster is not ready; `terminal_elsewhere`: The cluster is on another host */
+            /** @description `not_ready`: The cluster is not ready; `served_elsewhere`: The cluster is on another host */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5421,7 +5789,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: Send JSON */
+            /** @description `unsupported_media_type`: Another type of body is expected */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5546,7 +5914,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unsupported_media_type`: Send JSON */
+            /** @description `unsupported_media_type`: Another type of body is expected */
             415: {
                 headers: {
                     [name: string]: unknown;

@@ -39,6 +39,7 @@ function changesOf(cluster: Cluster, event: Exclude<ClusterEvent, { type: "creat
     case "lease_expiring":
     case "credential_issued":
     case "credential_revoked":
+    case "images_loaded":
     case "note":
       return {};
     default:

@@ -44,6 +44,8 @@ export function describeFact(fact: Fact): string {
       return fact.data.endpoint === "proxy" ? `A credential was given to ${fact.data.by}` : `A certificate was given to ${fact.data.by}`;
     case "credential_revoked":
       return "A credential was revoked";
+    case "images_loaded":
+      return `${fact.data.by} brought in ${fact.data.names.join(", ") || "images without a name"}`;
     case "failure_explained":
       return fact.data.title;
     case "attempt_started":
