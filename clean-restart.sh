@@ -62,19 +62,30 @@ cluster_networks() {
   done | sort -u
 }
 
+# caches KIND: the caches of images, as containers or as their volumes.
+caches() {
+  local instance list=(ls)
+  if [ "$1" = container ]; then list=(ls --all); fi
+  for instance in $(instances); do
+    docker "$1" "${list[@]}" --filter "label=pyk8s.instance=$instance" --filter label=pyk8s.cache --format "$2"
+  done | sort -u
+}
+
 # nodes_of NETWORK: the containers of its cluster, running or not. The network is called like the
 # cluster, with a zz- before it (server/drivers/kind.py says why).
 nodes_of() {
   docker ps --all --filter "label=io.x-k8s.kind.cluster=${1#zz-}" --format '{{.Names}}'
 }
 
-containers='' volumes='' networks='' clusters='' nodes='' images='' dangling=''
+containers='' volumes='' networks='' clusters='' nodes='' caches='' cache_volumes='' images='' dangling=''
 if [ -n "$has_docker" ]; then
   containers=$(docker ps --all --filter "label=com.docker.compose.project=$project" --format '{{.Names}}')
   volumes=$(of_project volume)
   networks=$(of_project network)
   clusters=$(cluster_networks)
   nodes=$(for cluster in $clusters; do nodes_of "$cluster"; done)
+  caches=$(caches container '{{.Names}}')
+  cache_volumes=$(caches volume '{{.Name}}')
   images=$(docker image ls --filter "label=io.pyk8s.project=$project" --filter dangling=false --format '{{.Repository}}:{{.Tag}}')
   dangling=$(docker image ls --quiet --filter "label=io.pyk8s.project=$project" --filter dangling=true)
 fi
@@ -98,6 +109,8 @@ list "Volumes (users, clusters and their history)" "$volumes"
 list "Networks" "$networks"
 list "Clusters: networks" "$clusters"
 list "Clusters: nodes" "$nodes"
+list "Caches of images" "$caches"
+list "Caches of images: volumes" "$cache_volumes"
 list "Images" "$images"
 list "Dangling images of this project" "$dangling"
 if [ ${#folders[@]} -gt 0 ]; then list "Folders" "$(printf '%s\n' "${folders[@]}")"; fi
@@ -132,6 +145,9 @@ if [ -n "$has_docker" ] && [ -n "$containers" ]; then
   docker ps --quiet --filter "label=com.docker.compose.project=$project" | xargs docker stop --time 15 > /dev/null
 fi
 
+
+for cache in $caches; do docker rm --force "$cache" > /dev/null; done
+for volume in $cache_volumes; do docker volume rm --force "$volume" > /dev/null; done
 if [ -n "$clusters" ]; then
   step "Deleting clusters"
   for cluster in $clusters; do

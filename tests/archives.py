@@ -5,15 +5,18 @@ import hashlib
 import io
 import json
 import os
+import platform
 import tarfile
 from collections.abc import AsyncIterator, Mapping
+
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "amd64")
 
 
 def image_archive(name: str = "docker.io/library/mine:1", *, layer_bytes: int = 20_000) -> bytes:
     """Make an image with one layer that holds one file; nothing in it can run."""
     layer = _tar({"content": os.urandom(layer_bytes)})
     config = {
-        "architecture": "amd64",
+        "architecture": ARCHITECTURE,
         "os": "linux",
         "config": {},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},

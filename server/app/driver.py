@@ -9,6 +9,7 @@ import anyio.to_thread
 from pyk8s.wire.service import Check
 from server.config import Settings
 from server.drivers.base import Driver, DriverError
+from server.drivers.image_cache import CacheOptions
 from server.drivers.kind import KindDriver, KindOptions
 from server.drivers.simulated import SimulatedDriver
 from server.errors import StartFailed
@@ -46,6 +47,7 @@ async def choose_driver(settings: Settings) -> Driver:
                 docker_url=settings.docker_url,
                 kind_path=settings.kind_path,
                 in_container=settings.in_container,
+                cache=CacheOptions(settings.cached_registries, settings.image_cache_image),
             )
         )
     except DriverError as error:

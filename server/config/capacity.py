@@ -1,12 +1,28 @@
 """Settings: how much of everything there may be, and what is done ahead of people."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pyk8s.wire.admin import MAX_POOL
 from server.templates import PRESETS
+
+REGISTRY: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?(:\d{1,5})?")
+UPSTREAM: Final = re.compile(r"https?://[a-z0-9]([a-z0-9.-]{0,252})(:\d{1,5})?")
+URLS: Final = {"docker.io": "https://registry-1.docker.io"}
+"""Where a registry's address is not its name."""
+
+
+def _registries(value: str) -> Iterator[tuple[str, str]]:
+    """Split what a setting says into registries and their URLs."""
+    if value.strip() == "off":
+        return
+    for part in filter(None, (each.strip() for each in value.split(","))):
+        registry, _, url = part.partition("=")
+        yield registry, url or URLS.get(registry, f"https://{registry}")
 
 
 class Capacity(BaseSettings):
@@ -49,6 +65,17 @@ class Capacity(BaseSettings):
         description="The longest archive of images that somebody may load into a cluster, in "
         "bytes.",
     )
+    image_cache: str = Field(
+        "docker.io",
+        description="Registries whose images are pulled once for all clusters, separated by "
+        "commas: `docker.io,ghcr.io`. Another address than the registry's own: "
+        "`docker.io=https://mirror.example.org`. `off`: none.",
+    )
+    image_cache_image: str = Field(
+        "registry:3",
+        description="The image of the program that caches: distribution's registry. It is pulled "
+        "when it is not there; until then clusters pull for themselves.",
+    )
     max_ttl_seconds: int = Field(
         24 * 3600, ge=60, le=7 * 24 * 3600, description="The longest life of a cluster, in seconds."
     )
@@ -84,6 +111,19 @@ class Capacity(BaseSettings):
             if int(count) > MAX_POOL:
                 raise ValueError(f"has at most {MAX_POOL} of a template")
         return value
+
+    @field_validator("image_cache")
+    @classmethod
+    def _known_registries(cls, value: str) -> str:
+        for registry, url in _registries(value):
+            if not REGISTRY.fullmatch(registry) or not UPSTREAM.fullmatch(url):
+                raise ValueError("is REGISTRY or REGISTRY=URL, like docker.io or ghcr.io, or off")
+        return value
+
+    @property
+    def cached_registries(self) -> Mapping[str, str]:
+        """The registries that are cached, and the URL of each."""
+        return dict(_registries(self.image_cache))
 
     @property
     def pool_sizes(self) -> Mapping[str, int]:

@@ -4,12 +4,13 @@ Every try has a name that is never used again: the loser of two creates of one n
 the winner's nodes, and kind does not clean up when it is ended.
 """
 
+import asyncio
 import os
 import random
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -43,10 +44,10 @@ from server.drivers.base import (
     Usage,
     kind_name,
 )
-from server.drivers.docker import DockerEngine, version_of
+from server.drivers.docker import DockerEngine
+from server.drivers.image_cache import NO_CACHE, CacheOptions, ImageCaches
 from server.drivers.kind_config import config_of, network_of
 from server.drivers.kind_delete import kind_delete
-from server.drivers.kind_facts import DEFAULT_IMAGE, NODE_REPOSITORY
 from server.drivers.kind_network import make_network
 from server.drivers.kind_pieces import (
     ATTEMPT_LABEL,
@@ -84,6 +85,7 @@ class KindOptions:
     docker_url: str | None = None
     kind_path: Path | None = None
     in_container: bool = False
+    cache: CacheOptions = NO_CACHE
 
 
 class KindDriver:
@@ -107,17 +109,21 @@ class KindDriver:
         check_pool(options.network_pool)
         self._kind = kind_facts.find_kind(options.kind_path)
         self._docker = DockerEngine(options.docker_url)
+        self._caches = ImageCaches(self._docker, options.instance, options.cache)
         self._choose_start = choose_start
 
     async def close(self) -> None:
         """Let go of Docker."""
+        await self._caches.close()
         await self._docker.close()
 
     async def facts(self) -> Facts:
         """Look at Docker, kind and the node images."""
-        return await kind_facts.facts(
+        found = await kind_facts.facts(
             self._docker, kind=self._kind, node_image=self._options.node_image
         )
+        cache = self._caches.check()
+        return found if cache is None else replace(found, checks=[*found.checks, cache])
 
     async def space(self) -> Space:
         """Ask Docker for its machine, and the kernel for what is free on it."""
@@ -134,7 +140,9 @@ class KindDriver:
     async def prepare(self, spec: AttemptSpec) -> Command:
         """Make the directory, the network and kind's configuration."""
         await kind_facts.preflight(self._docker, kind=self._kind)
-        image = await self._image(spec.kubernetes_version)
+        image = await kind_facts.image_of(
+            self._docker, spec.kubernetes_version, configured=self._options.node_image
+        )
         await anyio.to_thread.run_sync(partial(_write_files, spec, image))
         labels = {
             INSTANCE_LABEL: self._options.instance,
@@ -168,12 +176,16 @@ class KindDriver:
         """Ask the API server itself: kind exits well even when its own waiting timed out."""
         kubeconfig, url = await self._access(spec.attempt_id, spec.directory)
         credentials = kube_api.read_kubeconfig(kubeconfig)
-        async with kube_api.connect(credentials, url) as client:
-            await kube_api.wait_until_usable(client, nodes=spec.control_planes + spec.workers)
-            await kube_api.forget_bootstrap_token(client)
-            key = await kind_pieces.authority_key(self._docker, spec.kind_name)
-            authority = None if key is None else (credentials.authority, key)
-            identity = await kube_identity.admit(client, authority)
+        offering = asyncio.create_task(self._caches.offer([spec.attempt_id]))
+        try:
+            async with kube_api.connect(credentials, url) as client:
+                await kube_api.wait_until_usable(client, nodes=spec.control_planes + spec.workers)
+                await kube_api.forget_bootstrap_token(client)
+                key = await kind_pieces.authority_key(self._docker, spec.kind_name)
+                authority = None if key is None else (credentials.authority, key)
+                identity = await kube_identity.admit(client, authority)
+        finally:
+            await offering
         return Access(kubeconfig=kubeconfig, internal_url=url, proxy_identity=identity)
 
     async def answers(self, attempt_id: UUID, directory: Path) -> bool:
@@ -196,7 +208,11 @@ class KindDriver:
         return kubeconfig, url
 
     async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
-        """Join the clusters' networks again when the server's container was made anew."""
+        """Join the clusters' networks again when the server's container was made anew.
+
+        The caches of images join those in which they are not yet.
+        """
+        await self._caches.offer(attempt_ids)
         if self._options.in_container and attempt_ids:
             await kind_pieces.rejoin(self._docker, attempt_ids)
 
@@ -251,19 +267,6 @@ class KindDriver:
     async def list_attempts(self, known: Collection[UUID] = ()) -> Sequence[Found]:
         """Find networks by their label, and the nodes that belong to them by kind's."""
         return await kind_pieces.find(self._docker, self._options.instance, known)
-
-    async def _image(self, version: str) -> str:
-        configured = self._options.node_image
-        if configured is not None and version_of(configured) in {version, None}:
-            return configured
-        local = await self._docker.node_images()
-        if version in local:
-            return local[version]
-        return (
-            DEFAULT_IMAGE
-            if version_of(DEFAULT_IMAGE) == version
-            else f"{NODE_REPOSITORY}:{version}"
-        )
 
     def _env(self, directory: Path) -> dict[str, str]:
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

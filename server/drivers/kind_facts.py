@@ -94,6 +94,18 @@ async def facts(docker: DockerEngine, *, kind: Path, node_image: str | None) -> 
     )
 
 
+async def image_of(docker: DockerEngine, version: str, *, configured: str | None) -> str:
+    """Choose the node image for a Kubernetes version: the operator's, a local one, or kind's."""
+    if configured is not None and version_of(configured) in {version, None}:
+        return configured
+    local = await docker.node_images()
+    if version in local:
+        return local[version]
+    if version_of(DEFAULT_IMAGE) == version:
+        return DEFAULT_IMAGE
+    return f"{NODE_REPOSITORY}:{version}"
+
+
 async def preflight(docker: DockerEngine, *, kind: Path) -> None:
     """Look whether a create can go well, before it begins.
 

@@ -1,0 +1,105 @@
+"""A cluster of real kind pulls through the cache. The cache itself is played: it has one image."""
+
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from server.drivers.base import AttemptSpec
+from server.drivers.image_cache import CacheOptions, alias_of, hosts_of
+from server.drivers.kind import KindDriver, KindOptions
+from tests.drivers.conftest import why_no_kind
+from tests.drivers.test_contract import make_spec, run
+
+pytestmark = pytest.mark.docker
+
+NOWHERE = "http://nowhere.invalid"
+DOCKERFILE = """\
+FROM python:3.13-slim
+COPY stand_in_registry.py /
+CMD ["python", "/stand_in_registry.py"]
+"""
+
+
+def docker(*argv: str) -> str:
+    done = subprocess.run(
+        ["docker", *argv], capture_output=True, text=True, timeout=120, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    reason = why_no_kind()
+    if reason is not None:
+        pytest.skip(reason)
+    context = tmp_path_factory.mktemp("image")
+    (context / "Dockerfile").write_text(DOCKERFILE)
+    script = Path(__file__).with_name("stand_in_registry.py")
+    (context / script.name).write_text(script.read_text())
+    name = f"pyk8s-test-cache:{uuid4().hex[:8]}"
+    docker("build", "--quiet", "--tag", name, str(context))
+    yield name
+    docker("rmi", "--force", name)
+
+
+@pytest.fixture
+async def driver(image: str) -> AsyncIterator[KindDriver]:
+    instance = f"{uuid4().hex[:8]}-test"
+    made = KindDriver(KindOptions(instance, cache=CacheOptions({"docker.io": NOWHERE}, image)))
+    yield made
+    for kind in ("container", "volume"):
+        every = ["--all"] if kind == "container" else []
+        found = docker(
+            kind, "ls", *every, "--quiet", "--filter", f"label=pyk8s.instance={instance}"
+        )
+        for each in found.split():
+            docker(kind, "rm", "--force", each)
+    await made.close()
+
+
+async def built(driver: KindDriver, tmp_path: Path) -> AttemptSpec:
+    spec = await make_spec(driver, tmp_path)
+    ran = await run(await driver.prepare(spec))
+    assert ran.code == 0, ran.lines
+    await driver.finish(spec)
+    return spec
+
+
+async def test_nodes_pull_through_the_cache_and_it_leaves_with_the_cluster(
+    driver: KindDriver, tmp_path: Path
+) -> None:
+    spec = await built(driver, tmp_path)
+    cache = f"{alias_of('docker.io')}-{driver._options.instance[:8]}"
+    node = f"{spec.kind_name}-control-plane"
+    try:
+        docker("exec", node, "crictl", "pull", "docker.io/library/served:1")
+        names = {name for each in await driver.images(spec.attempt_id) for name in each.names}
+        assert "docker.io/library/served:1" in names
+        check = next(each for each in (await driver.facts()).checks if each.name == "image_cache")
+        assert check.ok, check
+
+        docker("kill", cache)
+        await driver.keep_reachable([spec.attempt_id])
+        check = next(each for each in (await driver.facts()).checks if each.name == "image_cache")
+        assert not check.ok
+        assert "had ended with 137" in check.detail
+        assert docker("inspect", "-f", "{{.State.Running}}", cache) == "true"
+        await driver.keep_reachable([spec.attempt_id])
+        docker("exec", node, "crictl", "rmi", "docker.io/library/served:1")
+        docker("exec", node, "crictl", "pull", "docker.io/library/served:1")
+    finally:
+        await driver.delete(spec.attempt_id, spec.directory)
+    assert "bridge" in docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", cache)
+    assert await driver.list_attempts() == []
+
+
+def test_containerd_is_told_the_cache_first_and_the_registry_after_it() -> None:
+    assert hosts_of("docker.io", "https://registry-1.docker.io") == (
+        'server = "https://registry-1.docker.io"\n'
+        "\n"
+        '[host."http://pyk8s-cache-docker-io:5000"]\n'
+        '  capabilities = ["pull", "resolve"]\n'
+    )
