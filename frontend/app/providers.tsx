@@ -3,6 +3,7 @@
 import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { StreamProvider } from "@/hooks/use-stream";
+import { UploadsProvider } from "@/hooks/uploads-provider";
 import { asProblem } from "@/lib/api/problem";
 import { keys, worthRetrying } from "@/lib/api/queries";
 
@@ -23,7 +24,9 @@ export function Providers({ children }: { children: ReactNode }) {
   const [client] = useState(createClient);
   return (
     <QueryClientProvider client={client}>
-      <StreamProvider>{children}</StreamProvider>
+      <StreamProvider>
+        <UploadsProvider>{children}</UploadsProvider>
+      </StreamProvider>
     </QueryClientProvider>
   );
 }

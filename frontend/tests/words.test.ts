@@ -21,6 +21,12 @@ describe("a change of phase in words", () => {
   ])("from %s to %s, %s", (from, to, reason, words) => expect(change(from, to, reason)).toBe(words));
 });
 
+describe("images that were loaded, in words", () => {
+  const loaded = (names: string[]) => describeFact(makeEvent(1, "images_loaded", { names, size_bytes: 120_000_000, by: "anna" }) as Fact);
+  it("are named", () => expect(loaded(["docker.io/library/mine:1", "web:2"])).toBe("anna brought in docker.io/library/mine:1, web:2"));
+  it("may have no name", () => expect(loaded([])).toBe("anna brought in images without a name"));
+});
+
 describe("how long a build still takes", () => {
   const building = makeCluster({ phase: "provisioning" });
   const { expected_seconds: expected } = makeTemplate();

@@ -14,6 +14,7 @@ from server.api.clusters import owned
 from server.api.state import State
 from server.api.wire import MAX_SHOWN, answer
 from server.errors import NotReady, UnsupportedMediaType
+from server.transport.connection import take_time
 
 NOBODY_HEARS: Final = HTTPStatus.BAD_REQUEST
 
@@ -45,6 +46,7 @@ async def load(request: Request[State]) -> Response:
             fix="send what `docker save` writes, with `Content-Type: application/x-tar`",
         )
     cluster = await owned(request, principal)
+    take_time(request.scope)
     try:
         loaded = await request.state["images"].load(
             cluster.id, request.stream(), by=principal.user.username

@@ -6,6 +6,19 @@ from typing import Any, Final
 HANG_UP: Final = "pyk8s.hang_up"
 """The extension of the ASGI scope under which the connection can be ended at once."""
 
+TAKE_TIME: Final = "pyk8s.take_time"
+"""The extension under which the limit on the time of a whole request can be lifted."""
+
+
+def take_time(scope: MutableMapping[str, Any]) -> None:
+    """Let a request's body take as long as it takes. The application then watches it itself.
+
+    To be said only of a caller who is known, and of a body that is long by its nature.
+    """
+    lift = scope.get("extensions", {}).get(TAKE_TIME)
+    if lift is not None:
+        lift()
+
 
 def hang_up(scope: MutableMapping[str, Any]) -> None:
     """End a connection without waiting for what its peer does not take.

@@ -15,10 +15,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from server.transport.connection import HANG_UP
+from server.transport.connection import HANG_UP, TAKE_TIME
 
 REQUEST_SECONDS: Final = 20.0
-"""A request is here, with its body (64 KiB at most), within this time, or never."""
+"""A request is here, with its body (64 KiB at most), within this time, or never; unless the
+application says that it may take longer (`server.transport.connection.take_time`)."""
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Of one request. Headers are kept in memory, and httptools sets no limit."""
@@ -79,7 +80,8 @@ class GuardedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._requests += 1
         self._is_in_head, self._head_bytes = True, 0
-        self.scope["extensions"] = {HANG_UP: self.transport.abort}  # type: ignore[dict-item]
+        ways: dict[Any, Any] = {HANG_UP: self.transport.abort, TAKE_TIME: self._stop_expecting}
+        self.scope["extensions"] = ways
 
     def on_headers_complete(self) -> None:
         """Stop counting."""

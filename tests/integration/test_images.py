@@ -5,10 +5,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from pyk8s import Conflict, Invalid, Lab
 from server.config import Settings
+from server.transport import guarded
 from tests.archives import gzipped, image_archive, pieces_of
 from tests.integration.conftest import Caller, LabServer, sign_up
 from tests.integration.test_cli import Shell
@@ -119,6 +121,29 @@ async def test_only_so_many_are_loaded_at_once_and_who_hangs_up_makes_room(ann: 
         each.cancel()
     await asyncio.gather(*uploads, return_exceptions=True)
     await until(201)
+
+
+async def test_an_archive_may_take_longer_than_other_requests(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody else's body is waited for as briefly as before."""
+    await ready(ann)
+    monkeypatch.setattr(guarded, "REQUEST_SECONDS", 1.0)
+    path = "/api/v1/clusters/demo/images"
+
+    async def slowly(data: bytes) -> Any:
+        for piece in (data[:5000], data[5000:10_000], data[10_000:]):
+            yield piece
+            await asyncio.sleep(0.8)
+
+    archive = image_archive()
+    answer = await ann.http.post(path, content=slowly(archive), headers=TAR)
+    assert answer.status_code == 201, answer.text
+    with pytest.raises(httpx.TransportError):
+        stranger = {**TAR, "Authorization": ""}
+        answer = await ann.http.post("/api/v1/tokens", content=slowly(archive), headers=stranger)
+        raise AssertionError(answer.text)
+    assert (await ann.http.get("/healthz")).status_code == 200
 
 
 async def test_the_command_line_loads_lists_and_measures(ann: Caller, tmp_path: Path) -> None:

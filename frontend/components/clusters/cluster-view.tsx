@@ -84,7 +84,7 @@ function KnownCluster({ cluster }: { cluster: Cluster }) {
       <div className="mt-6">
         <Tabs label={`About ${cluster.name}`} tabs={TABS} value={tab} onChange={setTab}>
           {tab === "build" ? <BuildTab cluster={cluster} history={history} /> : null}
-          {tab === "resources" ? <ResourcesTab cluster={cluster} /> : null}
+          {tab === "resources" ? <ResourcesTab cluster={cluster} history={history} /> : null}
           {tab === "access" ? <AccessTab cluster={cluster} history={history} /> : null}
           {tab === "terminal" ? <TerminalTab cluster={cluster} pod={asked.get("pod")} container={asked.get("container")} onOpened={() => setTab("terminal")} /> : null}
           {tab === "events" ? <EventsTab cluster={cluster} history={history} /> : null}

@@ -13,6 +13,7 @@ import { kubernetesOf, plural } from "@/lib/text/words";
 import { DeleteDialog } from "./delete-dialog";
 import { labelsOf } from "./filters";
 import { Section } from "./section";
+import { UsageSection } from "./usage-section";
 
 export function SettingsTab({ cluster }: { cluster: Cluster }) {
   const [deleting, setDeleting] = useState(false);
@@ -48,6 +49,7 @@ export function SettingsTab({ cluster }: { cluster: Cluster }) {
           </div>
         </dl>
       </Section>
+      {cluster.phase === "ready" || cluster.phase === "paused" ? <UsageSection cluster={cluster} /> : null}
       {gone ? null : (
         <Section title="Notifications" note={NOTIFY_NOTE}>
           <NotifySetting />

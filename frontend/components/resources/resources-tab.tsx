@@ -2,6 +2,7 @@
 
 import { useMemo, useState } from "react";
 import { PauseButton } from "@/components/clusters/pause-button";
+import { ImagesSection } from "@/components/images/images-section";
 import { ClosableNotice } from "@/components/ui/closable-notice";
 import { Choice } from "@/components/ui/choice";
 import { InlineCommand } from "@/components/ui/command-line";
@@ -14,14 +15,25 @@ import type { ApiProblem } from "@/lib/api/problem";
 import type { Reading } from "@/lib/resources/reading";
 import type { PodRow, ResourcesView } from "@/lib/resources/reduce";
 import { eventsOf, group, matches, type Group } from "@/lib/resources/select";
+import type { HistoryView } from "@/lib/stream/cluster-history";
 import { classes } from "@/lib/text/classes";
 import { sentence } from "@/lib/text/sentence";
 import { timeOfDay } from "@/lib/text/time";
 import { GroupTable } from "./group-table";
 import { PodPanel } from "./pod-panel";
 
-/** What is inside the cluster, live. */
-export function ResourcesTab({ cluster }: { cluster: Cluster }) {
+/** What is inside the cluster: its objects, live, and the images of its nodes. */
+export function ResourcesTab({ cluster, history }: { cluster: Cluster; history: HistoryView }) {
+  const isUp = cluster.phase === "ready" || cluster.phase === "paused";
+  return (
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-8">
+      <Objects cluster={cluster} />
+      {isUp ? <ImagesSection key={cluster.id} cluster={cluster} history={history} /> : null}
+    </div>
+  );
+}
+
+function Objects({ cluster }: { cluster: Cluster }) {
   if (cluster.driver === "simulated") {
     return (
       <Notice tone="warn" title="This cluster is simulated">

@@ -1,4 +1,4 @@
-import type { AnchorHTMLAttributes, ButtonHTMLAttributes } from "react";
+import type { AnchorHTMLAttributes, ComponentProps } from "react";
 import { classes } from "@/lib/text/classes";
 
 export type ButtonLook = "primary" | "secondary" | "danger" | "danger-solid" | "ghost";
@@ -32,7 +32,7 @@ export function buttonClasses({ look = "secondary", size = "md" }: Style, more?:
   );
 }
 
-export function Button({ look, size, className, type = "button", ...rest }: ButtonHTMLAttributes<HTMLButtonElement> & Style) {
+export function Button({ look, size, className, type = "button", ...rest }: ComponentProps<"button"> & Style) {
   return <button type={type} className={buttonClasses({ ...(look && { look }), ...(size && { size }) }, className)} {...rest} />;
 }
 

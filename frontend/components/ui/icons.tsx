@@ -44,6 +44,7 @@ export const CopyIcon = icon(
   </>,
 );
 export const DownloadIcon = icon(<path d="M8 2.500v7.500m0 0 3-3m-3 3-3-3M2.500 13.500h11" />);
+export const UploadIcon = icon(<path d="M8 10V2.500m0 0 3 3m-3-3-3 3M2.500 13.500h11" />);
 export const SearchIcon = icon(
   <>
     <circle cx="7" cy="7" r="4.500" />

@@ -22,6 +22,9 @@ export type Credential = Schemas["Credential"];
 export type Endpoint = Schemas["Endpoint"];
 export type App = Schemas["App"];
 export type AppKind = Schemas["AppKind"];
+export type Image = Schemas["Image"];
+export type LoadedImages = Schemas["LoadedImages"];
+export type Usage = Schemas["pyk8s__wire__usage__Usage"];
 export type PoolState = Schemas["PoolState"];
 
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -114,6 +117,8 @@ export const api = {
         params: { path: { id_or_name: id, credential_id } },
       }),
     ),
+  images: (id: string) => unwrap<Schemas["ImageList"]>(http.GET("/api/v1/clusters/{id_or_name}/images", at(id))),
+  usage: (id: string) => unwrap<Usage>(http.GET("/api/v1/clusters/{id_or_name}/usage", at(id))),
   apps: (id: string) => unwrap(http.GET("/api/v1/clusters/{id_or_name}/apps", at(id))),
   publishApp: (id: string, body: Omit<Schemas["PublishApp"], "name">) =>
     unwrap<App>(http.POST("/api/v1/clusters/{id_or_name}/apps", { ...at(id), body: { ...body, name: null } })),

@@ -48,7 +48,7 @@ export function unreachable(): ApiProblem {
 }
 
 /** Reads a body of any kind as a problem: proxies answer with HTML, or with nothing. */
-export function problemFrom(body: unknown, response: Response): ApiProblem {
+export function problemFrom(body: unknown, response: { status: number }): ApiProblem {
   if (isProblem(body)) return new ApiProblem(body);
   if (response.status >= 500) {
     return new ApiProblem({

@@ -1,5 +1,5 @@
 import { queryOptions, type QueryClient } from "@tanstack/react-query";
-import { api, type Cluster } from "./client";
+import { api, type Cluster, type Phase } from "./client";
 import { asProblem } from "./problem";
 
 export const keys = {
@@ -13,6 +13,8 @@ export const keys = {
   tokens: ["tokens"] as const,
   credentials: (id: string) => ["credentials", id] as const,
   apps: (id: string) => ["apps", id] as const,
+  images: (id: string) => ["images", id] as const,
+  usage: (id: string, phase: Phase) => ["usage", id, phase] as const,
   pool: ["pool"] as const,
   idle: (id: string) => ["idle", id] as const,
 };
@@ -53,6 +55,10 @@ export const queries = {
       refetchInterval: 30_000,
     }),
   apps: (id: string) => queryOptions({ queryKey: keys.apps(id), queryFn: async () => (await api.apps(id)).items }),
+  images: (id: string) => queryOptions({ queryKey: keys.images(id), queryFn: async () => (await api.images(id)).items }),
+  // It costs the server a second: not asked for while nobody looks, but at once when somebody looks again.
+  usage: (id: string, phase: Phase) =>
+    queryOptions({ queryKey: keys.usage(id, phase), queryFn: () => api.usage(id), refetchInterval: 15_000, refetchOnWindowFocus: true }),
   idle: (id: string) => queryOptions({ queryKey: keys.idle(id), queryFn: () => api.idle(id), refetchInterval: 30_000 }),
   // Nobody streams it: it is asked for more often while it changes.
   pool: () =>
