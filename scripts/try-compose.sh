@@ -53,7 +53,7 @@ say "first start"
 "$copy/restart.sh" --port "$web_port"
 
 say "a cluster through the page's port"
-"$python" "$here/scripts/try_cluster.py" "$page" create kept
+PYTHONPATH=$here "$python" "$here/scripts/try_cluster.py" "$page" create kept
 before=$(docker ps --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" | sort)
 
 say "second start: nothing rebuilt, the cluster kept"

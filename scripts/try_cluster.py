@@ -1,6 +1,7 @@
 """Talks to a running server as the page does. Used by try-compose.sh.
 
-create NAME      registers, makes a cluster, waits until it is ready, asks kubectl for its nodes
+create NAME      registers, makes a cluster, waits until it is ready, asks kubectl for its nodes,
+                 loads an image as slowly as a person may
 expect NAME      the cluster is still there and kubectl still reaches it
 expect-empty     nobody is registered
 """
@@ -10,12 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a server that lives for minutes
 READY_SECONDS = 240.0
+UPLOAD_SECONDS = 25
+"""Another request would have been given up by then."""
+PIECE_BYTES = 512 * 1024
 
 
 def main(url: str, verb: str, name: str = "") -> None:
@@ -34,6 +39,27 @@ def main(url: str, verb: str, name: str = "") -> None:
         config = client.get(f"/api/v1/clusters/{name}/kubeconfig").raise_for_status().text
         if server["driver"] == "kind":
             ask_nodes(config)
+        if verb == "create":
+            load_image(client, name)
+
+
+def load_image(client: httpx.Client, name: str) -> None:
+    """Send an image through what stands before the server: longer and for longer than the rest."""
+    from tests.archives import image_archive
+
+    image = "docker.io/library/tried:1"
+    archive = image_archive(image, layer_bytes=PIECE_BYTES * UPLOAD_SECONDS)
+
+    def slowly() -> Iterator[bytes]:
+        for start in range(0, len(archive), PIECE_BYTES):
+            yield archive[start : start + PIECE_BYTES]
+            time.sleep(1)
+
+    path = f"/api/v1/clusters/{name}/images"
+    headers = {"Content-Type": "application/x-tar"}
+    answer = client.post(path, content=slowly(), headers=headers, timeout=READY_SECONDS)
+    assert answer.status_code == httpx.codes.CREATED, answer.text
+    assert answer.json()["names"] == [image]
 
 
 def wait_ready(client: httpx.Client, name: str) -> None:
