@@ -64,9 +64,14 @@ def expected_of(runs: Sequence[Run]) -> Expected:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Give a percentile, between the two values nearest to it, to a tenth of a second."""
+    """Give what the next value will probably be below of, to a tenth of a second.
+
+    The next of n + 1 values lies below the k-th of the n that are known with a probability of
+    k / (n + 1) (Weibull's plotting position). Of few values the usual percentiles, which have
+    n - 1 in the place of n + 1, lie too near to the middle: a range between them is too narrow.
+    """
     ordered = sorted(values)
-    place = share * (len(ordered) - 1)
+    place = min(max(share * (len(ordered) + 1) - 1, 0.0), len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     value = ordered[below] + (ordered[above] - ordered[below]) * (place - below)

@@ -1,6 +1,7 @@
 """What is expected of a create, and when one that goes on will be over."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -16,33 +17,45 @@ RUNS = [
         {"nodes": 1.0, "control_plane": 3.0, "access": 18.0 + n},
         {"nodes": 1.5, "control_plane": 10.0 + n, "access": 2.0},
     )
-    for n in range(11)
+    for n in range(19)
 ]
 
 
 def test_percentiles_lie_between_the_nearest_two() -> None:
     assert percentile([3.0], 0.95) == 3.0
     assert percentile([1.0, 2.0], 0.5) == 1.5
-    assert percentile(range(11), 0.95) == 9.5
+    assert percentile(range(19), 0.95) == 18.0
+    assert percentile(range(11), 0.95) == 10.0, "no further than what was seen"
+    assert percentile(range(14), 0.1) == 0.5
+
+
+@pytest.mark.parametrize("count", [19, 39])
+def test_the_next_value_falls_between_as_often_as_is_said(count: int) -> None:
+    chance = random.Random(1)
+    inside, tries = 0, 4000
+    for _ in range(tries):
+        *known, following = (chance.lognormvariate(3, 0.3) for _ in range(count + 1))
+        inside += percentile(known, 0.1) <= following <= percentile(known, 0.95)
+    assert inside / tries == pytest.approx(0.85, abs=0.02)
 
 
 def test_each_step_is_told_with_what_is_left_from_its_beginning() -> None:
     expected = expected_of(RUNS)
-    assert (expected.p10, expected.p50, expected.p95, expected.samples) == (21.0, 25.0, 29.5, 11)
+    assert (expected.p10, expected.p50, expected.p95, expected.samples) == (21.0, 29.0, 38.0, 19)
     assert [each.step for each in expected.steps] == [Step.NODES, Step.CONTROL_PLANE, Step.ACCESS]
     building = expected.steps[1]
-    assert (building.p50, building.left_p10, building.left_p95) == (15.0, 18.0, 26.5)
+    assert (building.p50, building.left_p10, building.left_p95) == (19.0, 18.0, 35.0)
     assert (expected.steps[2].p50, expected.steps[2].p95) == (2.0, 2.0)
 
 
 def test_what_is_known_of_the_step_tells_more_than_the_whole() -> None:
     expected = expected_of(RUNS)
-    assert eta_of(expected, spent=0) == Eta(21.0, 29.5)
-    assert eta_of(expected, spent=28) == Eta(0.0, 1.5)
-    assert eta_of(expected, spent=28, step=Step.CONTROL_PLANE, in_step=10) == Eta(8.0, 16.5)
+    assert eta_of(expected, spent=0) == Eta(21.0, 38.0)
+    assert eta_of(expected, spent=28) == Eta(0.0, 10.0)
+    assert eta_of(expected, spent=28, step=Step.CONTROL_PLANE, in_step=10) == Eta(8.0, 25.0)
     assert eta_of(expected, spent=28, step=Step.ACCESS, in_step=1.5) == Eta(0.5, 0.5)
     assert eta_of(expected, spent=28, step=Step.ACCESS, in_step=2.5) is None
-    assert eta_of(expected, spent=28, step=Step.STORAGE, in_step=1) == Eta(0.0, 1.5)
+    assert eta_of(expected, spent=28, step=Step.STORAGE, in_step=1) == Eta(0.0, 10.0)
     assert eta_of(expected, spent=60) is None
 
 
