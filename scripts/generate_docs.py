@@ -292,6 +292,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "proxy benchmark": ("benchmarks.md", partial(benchmark, "proxy")),
     "create benchmark": ("benchmarks.md", partial(benchmark, "create")),
     "claim benchmark": ("benchmarks.md", partial(benchmark, "claim")),
+    "density benchmark": ("benchmarks.md", partial(benchmark, "density")),
 }
 
 

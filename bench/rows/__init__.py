@@ -4,7 +4,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from bench.measure import Figure, Setting
-from bench.rows import claim, create, eta, fanout, idle, idle_cpu, ingest, latency, proxy, replay
+from bench.rows import (
+    claim,
+    create,
+    density,
+    eta,
+    fanout,
+    idle,
+    idle_cpu,
+    ingest,
+    latency,
+    proxy,
+    replay,
+    revoke,
+)
 
 Row = Callable[[Setting], Awaitable[list[Figure]]]
 
@@ -19,9 +32,10 @@ ROWS: Final[Mapping[str, Row]] = {
 
 SUITES: Final[Mapping[str, Mapping[str, Row]]] = {
     "stream": ROWS,
-    "proxy": {"proxy": proxy.measure},
+    "proxy": {"proxy": proxy.measure, "revoke": revoke.measure},
     "create": {"create": create.measure, "eta": eta.measure},
     "claim": {"claim": claim.measure},
+    "density": {"density": density.measure},
 }
 """What `bench/run SUITE` measures; all but `stream` need Docker and kind."""
 

@@ -4,6 +4,8 @@ import asyncio
 import shutil
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -50,13 +52,20 @@ async def our_create(lab: Lab, template: str) -> float:
 
 async def bare_create(image: str) -> float:
     """Do the same with kind alone."""
+    began = time.perf_counter()
+    async with bare_cluster(image):
+        return time.perf_counter() - began
+
+
+@asynccontextmanager
+async def bare_cluster(image: str) -> AsyncIterator[str]:
+    """Have a cluster of kind alone until the block ends; gives its name."""
     name = f"bench-{uuid4().hex[:8]}"
     folder = Path(tempfile.mkdtemp(prefix="pyk8s-bench-kind-"))
     common = ("--name", name, "--kubeconfig", str(folder / "kubeconfig"))
     try:
-        began = time.perf_counter()
         await kind("create", "cluster", *common, "--image", image, "--wait", "2m")
-        return time.perf_counter() - began
+        yield name
     finally:
         await kind("delete", "cluster", *common)
         await asyncio.to_thread(shutil.rmtree, folder)
