@@ -256,6 +256,13 @@ class Driver(Protocol):
             DriverError: it cannot be stopped.
         """
 
+    async def stop(self, attempt_id: UUID) -> None:
+        """End the nodes, which gives their memory back; `wake` starts them. Twice is no error.
+
+        Raises:
+            DriverError: they cannot be ended.
+        """
+
     async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
         """Let a cluster go on where it was stopped, and wait until its API server answers.
 

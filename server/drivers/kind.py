@@ -46,9 +46,10 @@ from server.drivers.base import (
 )
 from server.drivers.docker import DockerEngine
 from server.drivers.image_cache import NO_CACHE, CacheOptions, ImageCaches
-from server.drivers.kind_config import config_of, network_of
+from server.drivers.kind_config import config_of
 from server.drivers.kind_delete import kind_delete
 from server.drivers.kind_network import make_network
+from server.drivers.kind_node import node_script
 from server.drivers.kind_pieces import (
     ATTEMPT_LABEL,
     CLUSTER_ID_LABEL,
@@ -60,7 +61,7 @@ from server.drivers.subnets import check_pool
 from server.templates import is_tuned
 
 CONFIG: Final = "config.yaml"
-NETWORK: Final = "network.conflist"
+SCRIPT: Final = "node.sh"
 TUNED: Final = Path(__file__).with_name("kind_tuned.py")
 WAIT: Final = "2m"
 API_PORT: Final = 6443
@@ -184,6 +185,7 @@ class KindDriver:
                 key = await kind_pieces.authority_key(self._docker, spec.kind_name)
                 authority = None if key is None else (credentials.authority, key)
                 identity = await kube_identity.admit(client, authority)
+                await kube_api.wait_for_account(client)
         finally:
             await offering
         return Access(kubeconfig=kubeconfig, internal_url=url, proxy_identity=identity)
@@ -219,6 +221,10 @@ class KindDriver:
     async def pause(self, attempt_id: UUID) -> None:
         """Freeze every node."""
         await kind_pause.pause(self._docker, kind_name(attempt_id))
+
+    async def stop(self, attempt_id: UUID) -> None:
+        """End every node."""
+        await kind_pause.stop(self._docker, kind_name(attempt_id))
 
     async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
         """Thaw every node, or start those that have ended, and ask the API server."""
@@ -279,7 +285,7 @@ def _write_files(spec: AttemptSpec, image: str) -> None:
     spec.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     (spec.directory / CONFIG).write_text(config_of(spec, image))
     if is_tuned(spec.template, spec.control_planes + spec.workers):
-        (spec.directory / NETWORK).write_text(network_of("MTU"))
+        (spec.directory / SCRIPT).write_text(node_script(spec.kubernetes_version))
 
 
 def _tuning(spec: AttemptSpec) -> list[str]:
@@ -287,4 +293,4 @@ def _tuning(spec: AttemptSpec) -> list[str]:
     if not is_tuned(spec.template, spec.control_planes + spec.workers):
         return []
     node = f"{spec.kind_name}-control-plane"
-    return [sys.executable, "-I", "-S", str(TUNED), node, str(spec.directory / NETWORK)]
+    return [sys.executable, "-I", "-S", str(TUNED), node, str(spec.directory / SCRIPT)]

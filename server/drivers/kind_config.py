@@ -6,17 +6,15 @@ was silent for a while is lost. ADR 0012 has what each of them gains.
 """
 
 import io
-import json
 from typing import Any, Final
 
 from ruamel.yaml import YAML
 
 from server.drivers.base import AttemptSpec
+from server.drivers.kind_node import PATCHES
 from server.templates import is_tuned
 
 POD_SUBNET: Final = "10.244.0.0/16"
-NODE_PODS: Final = "10.244.0.0/24"
-"""What the controller manager gives the first node of that subnet."""
 NEVER: Final = "8760h0m0s"
 """A year: a node that was paused is Ready when it goes on, whenever that is."""
 
@@ -33,6 +31,10 @@ _ALONE: Final = {"leader-elect": "false"}
 _CONTROLLERS: Final = {
     **_ALONE,
     "node-monitor-grace-period": NEVER,
+    # Its forty controllers ask for a credential each before any of them begins: with the usual 20
+    # questions a second that takes 3 s.
+    "kube-api-qps": "200",
+    "kube-api-burst": "400",
     "enable-hostpath-provisioner": "true",  # kind's own: a list replaces the one that it stands in
 }
 _KUBEADM: Final = ("kubeadm.k8s.io/v1beta3", "kubeadm.k8s.io/v1beta4")
@@ -50,44 +52,27 @@ def config_of(spec: AttemptSpec, image: str) -> str:
     }
     if is_tuned(spec.template, spec.control_planes + spec.workers):
         config["networking"] |= {"disableDefaultCNI": True, "podSubnet": POD_SUBNET}
-        patches = [*(_patch(version) for version in _KUBEADM), _KUBELET]
+        patches = [*(each for version in _KUBEADM for each in _patches(version)), _KUBELET]
         config["kubeadmConfigPatches"] = [_yaml(each) for each in patches]
     return _yaml(config)
 
 
-def network_of(mtu: str) -> str:
-    """Write what containerd connects the pods of the only node with (a CNI `conflist`).
-
-    `mtu`: as text, of the node's own interface: pods must not send what does not fit through it.
-    """
-    plugins = [
-        {
-            "type": "ptp",
-            "ipMasq": True,
-            "mtu": 0,
-            "ipam": {
-                "type": "host-local",
-                "dataDir": "/run/cni-ipam-state",
-                "routes": [{"dst": "0.0.0.0/0"}],
-                "ranges": [[{"subnet": NODE_PODS}]],
-            },
-        },
-        {"type": "portmap", "capabilities": {"portMappings": True}},
-    ]
-    written = json.dumps({"cniVersion": "0.3.1", "name": "pyk8s", "plugins": plugins})
-    return written.replace('"mtu": 0', f'"mtu": {mtu}')
-
-
-def _patch(version: str) -> dict[str, Any]:
+def _patches(version: str) -> list[dict[str, Any]]:
     # Keys of an elliptic curve are made in no time, and each handshake is quicker.
     quick_keys = {} if version == _KUBEADM[0] else {"encryptionAlgorithm": "ECDSA-P256"}
-    return {
+    cluster = {
         "kind": "ClusterConfiguration",
         "apiVersion": version,
         **quick_keys,
         "controllerManager": {"extraArgs": _arguments(version, _CONTROLLERS)},
         "scheduler": {"extraArgs": _arguments(version, _ALONE)},
     }
+    node = {
+        "kind": "InitConfiguration",
+        "apiVersion": version,
+        "patches": {"directory": PATCHES},
+    }
+    return [cluster, node]
 
 
 def _arguments(version: str, given: dict[str, str]) -> dict[str, str] | list[dict[str, str]]:

@@ -5,9 +5,10 @@ import base64
 import os
 import ssl
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,8 @@ POLL_SECONDS: Final = 0.25
 CALL_SECONDS: Final = 5.0
 FOR_JOINING: Final = "/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef"
 """The token with which nodes join: kind gives every cluster the same, well-known one."""
+
+ACCOUNT: Final = "/api/v1/namespaces/default/serviceaccounts/default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +124,26 @@ async def wait_until_usable(
     Raises:
         DriverError: that was not so in time; says what was missing.
     """
+    await _until_nothing(partial(missing, client, nodes), seconds)
+
+
+async def wait_for_account(client: httpx.AsyncClient, *, seconds: float = READY_SECONDS) -> None:
+    """Wait for the account under which pods run when they name none.
+
+    It is made some moments after the nodes are Ready, and until then no pod can be.
+
+    Raises:
+        DriverError: it did not come in time.
+    """
+    await _until_nothing(partial(_missing_account, client), seconds)
+
+
+async def _until_nothing(ask: Callable[[], Awaitable[str]], seconds: float) -> None:
     said = "nothing was asked yet"
     try:
         async with asyncio.timeout(seconds):
             while said:
-                said = await missing(client, nodes)
+                said = await ask()
                 if said:
                     await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
@@ -185,6 +203,14 @@ async def missing(client: httpx.AsyncClient, nodes: int) -> str:
     if waiting:
         return f"not Ready: {', '.join(waiting)}"
     return "" if len(items) >= nodes else f"{len(items)} of {nodes} nodes are there"
+
+
+async def _missing_account(client: httpx.AsyncClient) -> str:
+    try:
+        found = await client.get(ACCOUNT)
+    except httpx.HTTPError as error:
+        return f"the API server does not answer: {str(error) or type(error).__name__}"
+    return "" if found.status_code == HTTPStatus.OK else "there is no service account yet"
 
 
 def _is_ready(node: Any) -> bool:

@@ -196,6 +196,10 @@ class SimulatedDriver:
         """Write it down."""
         await anyio.to_thread.run_sync(partial(self._set_states, attempt_id, "paused"))
 
+    async def stop(self, attempt_id: UUID) -> None:
+        """Write it down."""
+        await anyio.to_thread.run_sync(partial(self._set_states, attempt_id, "exited"))
+
     async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
         """Write it down."""
         del with_nodes  # they are as ready as it is

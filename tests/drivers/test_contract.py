@@ -111,6 +111,12 @@ async def test_a_life_from_prepare_to_delete(driver: Driver, tmp_path: Path) -> 
     assert await states(driver) == {"running"}
     assert await driver.answers(spec.attempt_id, spec.directory)
     await driver.pause(spec.attempt_id)
+    for _ in range(2):
+        await driver.stop(spec.attempt_id)
+    assert await states(driver) == {"exited"}
+    await driver.wake(spec.attempt_id, spec.directory, with_nodes=True)
+    assert await states(driver) == {"running"}
+    await driver.pause(spec.attempt_id)
 
     await driver.delete(spec.attempt_id, spec.directory)
     assert await driver.list_attempts() == []

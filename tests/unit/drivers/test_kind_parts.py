@@ -22,6 +22,7 @@ from server.drivers.kube_api import (
     FOR_JOINING,
     forget_bootstrap_token,
     read_kubeconfig,
+    wait_for_account,
     wait_until_usable,
 )
 
@@ -200,6 +201,22 @@ async def test_what_is_missing_is_told_when_time_is_up(items: list[Any], said: s
     ) as client:
         with pytest.raises(DriverError, match=said):
             await wait_until_usable(client, nodes=1, seconds=0.3)
+
+
+async def test_a_cluster_in_which_no_pod_can_be_made_is_waited_for() -> None:
+    answers = [httpx.Response(200), httpx.Response(404)]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/api/v1/namespaces/default/serviceaccounts/default"
+        return answers.pop() if answers else httpx.Response(404)
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(answer), base_url="https://x"
+    ) as client:
+        await wait_for_account(client, seconds=10)
+        assert not answers
+        with pytest.raises(DriverError, match="no service account yet"):
+            await wait_for_account(client, seconds=0.3)
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.NOT_FOUND])
