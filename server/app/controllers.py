@@ -24,10 +24,15 @@ def start_controllers(tasks: anyio.abc.TaskGroup, settings: Settings, database: 
             tick=partial(anyio.sleep, pool.TICK_SECONDS),
         )
     )
-    if settings.idle_pause_seconds:
-        tick = partial(anyio.sleep, idle.TICK_SECONDS)
-        seconds = settings.idle_pause_seconds
-        tasks.start_soon(partial(idle.run, database, seconds=seconds, tick=tick))
+    tasks.start_soon(
+        partial(
+            idle.run,
+            database,
+            pause_seconds=settings.idle_pause_seconds,
+            stop_seconds=settings.idle_stop_seconds,
+            tick=partial(anyio.sleep, idle.TICK_SECONDS),
+        )
+    )
     if settings.log_retention_days:
         older_than = timedelta(days=settings.log_retention_days)
         tick = partial(anyio.sleep, retention.TICK_SECONDS)

@@ -49,6 +49,18 @@ async def _up(session: WriteSession, owner_id: UUID, id_or_name: UUID | str) -> 
     return cluster
 
 
+async def stop_cluster(database: Database, *, owner_id: UUID, id_or_name: UUID | str) -> None:
+    """Ask that a paused cluster gives its memory back.
+
+    Raises:
+        NotFound: the owner has no such cluster.
+        PhaseConflict: it is not up.
+    """
+    async with database.transaction() as session:
+        cluster = await _up(session, owner_id, id_or_name)
+        await waking.ask_to_stop(session, cluster)
+
+
 def idle_of(cluster: Cluster, last: LastUse, *, seconds: int) -> Idle:
     """Say when a cluster is paused because nobody uses it. Pure. `seconds` 0: never."""
     why = None

@@ -101,6 +101,14 @@ class Capacity(BaseSettings):
         "alone, since its use cannot be seen. `0`: never.",
     )
 
+    idle_stop_seconds: int = Field(
+        0,
+        ge=0,
+        le=7 * 24 * 3600,
+        description="A paused cluster that nobody has used for so many seconds is stopped: it "
+        "gives its memory back, and needs some seconds to start when somebody uses it. `0`: never.",
+    )
+
     @field_validator("pool")
     @classmethod
     def _known_templates(cls, value: str) -> str:

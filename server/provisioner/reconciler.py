@@ -201,6 +201,8 @@ class Reconciler:
                 continue
             each = found.get(row.attempt_id)
             verdict = judge(row, each.nodes if each is not None else {})
+            if verdict is verdicts.SWITCHED_OFF:
+                continue
             if verdict is not verdicts.RUNNING:
                 self._differences.append(findings.broken(row, verdict))
             if verdict is verdicts.GONE:

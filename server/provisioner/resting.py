@@ -9,11 +9,13 @@ from pyk8s.wire.facts import ConditionChanged, EventData, PhaseChanged
 from server.provisioner import verdicts
 from server.provisioner.handover import hand_over
 from server.provisioner.holding import Holding, to_the_end
+from server.provisioner.stopping import stop
 from server.provisioner.workshop import Workshop
 from server.store import access, clusters, event_log, jobs, use
 from server.store.database import WriteSession
 from server.store.database import now as database_now
 from server.store.event_log import Draft
+from server.store.waking import STOP
 
 IDLE: Final = "Idle"
 """Nobody asked: somebody who uses it after all is not to be disturbed."""
@@ -32,6 +34,9 @@ async def pause(shop: Workshop, holding: Holding) -> None:
         LostClaim: another worker has the job.
         DriverError: it could not be frozen; do the job again later.
     """
+    if holding.job.reason == STOP:
+        await stop(shop, holding)
+        return
     cluster_id = holding.job.cluster_id
     async with shop.database.transaction() as session:
         cluster = await clusters.lock(session, cluster_id)

@@ -8,7 +8,7 @@ from uuid import UUID
 from pyk8s.wire.cluster import Condition, Phase
 from pyk8s.wire.facts import ConditionChanged, EventData, FailureExplained, PhaseChanged
 from server.drivers.base import DriverError
-from server.store import clusters, event_log
+from server.store import clusters, event_log, use
 from server.store.database import WriteSession
 from server.store.database import now as database_now
 from server.store.event_log import Draft
@@ -33,6 +33,11 @@ SILENT: Final = Verdict(
 )
 AWAKE: Final = Verdict("True", "Resumed", "it goes on where it was, and its API server answers")
 FROZEN: Final = Verdict("False", "Paused", "its nodes are frozen; whoever uses it wakes it")
+SWITCHED_OFF: Final = Verdict(
+    "False",
+    use.STOPPED,
+    "its nodes are stopped and their memory is free; whoever uses it starts it, in some seconds",
+)
 GONE: Final = Verdict("False", "NodesGone", "the containers of the cluster are not there any more")
 _STOPPED: Final = "NodesStopped"
 _MISSING: Final = "NodesMissing"
@@ -78,6 +83,8 @@ def judge(row: Standing, nodes: Mapping[str, str]) -> Verdict:
     if not any("control-plane" in name for name in nodes):
         return GONE
     stopped = sorted(name for name, state in nodes.items() if state not in _ALIVE)
+    if stopped and row.phase is Phase.PAUSED and is_said(SWITCHED_OFF, row.ready):
+        return SWITCHED_OFF
     if stopped:
         return Verdict("False", _STOPPED, f"stopped: {', '.join(stopped)}")
     if len(nodes) < row.nodes:

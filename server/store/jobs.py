@@ -6,7 +6,7 @@ of the job after it: the commands do so too, and two orders would be a deadlock.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -25,6 +25,7 @@ from server.store.hints import JOBS_CHANNEL
 from server.store.tables import ClusterRow, JobRow
 
 JobKind = Literal["create", "delete", "pause", "wake"]
+KINDS: Final[tuple[JobKind, ...]] = get_args(JobKind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sqlalchemy import Float, and_, cast, func, or_, select, update
 
 from pyk8s.wire.cluster import Phase
 from server.admission import Held, Load, Need
+from server.store import use
 from server.store.database import ReadSession, WriteSession
 from server.store.tables import AttemptRow, ClusterRow, JobRow
 
@@ -102,13 +103,16 @@ async def load(session: ReadSession, host_id: UUID, needs: Needs) -> Load:
             ClusterRow.phase,
             select(JobRow.id).where(building).exists(),
             memory,
+            use.is_stopped(),
         ).where(or_(claimed, has_pieces))
     )
     held = []
-    for template, driver, nodes, phase, is_building, measured in rows:
+    for template, driver, nodes, phase, is_building, measured, is_stopped in rows:
         need = of_cluster(needs, template, driver, nodes)
         if measured is not None and measured > need.memory:
             need = Need(int(measured), need.build_cores, need.standing_cores)
+        if is_stopped:
+            need = Need(0, need.build_cores, need.standing_cores)
         held.append(Held(need, is_building=is_building, is_paused=phase == Phase.PAUSED.value))
     return Load(tuple(held))
 

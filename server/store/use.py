@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, DateTime, and_, cast, func, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from pyk8s.wire.access import Endpoint
 from pyk8s.wire.cluster import Phase
@@ -14,6 +15,9 @@ from server.store import jobs
 from server.store.access_tables import CredentialRow, UseRow
 from server.store.database import ReadSession, WriteSession
 from server.store.tables import POOL, ClusterRow
+
+STOPPED: Final = "Stopped"
+"""The reason of the condition `Ready` of a cluster that has given its memory back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +65,37 @@ async def left_alone(
     session: ReadSession, *, for_seconds: int, limit: int
 ) -> list[tuple[UUID, UUID]]:
     """List (cluster, owner) that nobody has used for so long. The pool looks after its own."""
+    is_seen = (ClusterRow.phase == Phase.READY.value, ~_has_direct())
+    return await _unused(session, for_seconds, limit, *is_seen)
+
+
+async def asleep(session: ReadSession, *, for_seconds: int, limit: int) -> list[tuple[UUID, UUID]]:
+    """List (cluster, owner) that are paused, not stopped, and were used so long ago."""
+    is_frozen = (ClusterRow.phase == Phase.PAUSED.value, ~is_stopped())
+    return await _unused(session, for_seconds, limit, *is_frozen)
+
+
+def is_stopped() -> ColumnElement[bool]:
+    """Tell of a `ClusterRow` in a query whether it is paused and has given its memory back."""
+    said = [{"type": "Ready", "reason": STOPPED}]
+    return and_(
+        ClusterRow.phase == Phase.PAUSED.value,
+        cast(ClusterRow.conditions, JSONB).contains(said),
+    )
+
+
+async def _unused(
+    session: ReadSession, for_seconds: int, limit: int, *which: ColumnElement[bool]
+) -> list[tuple[UUID, UUID]]:
     rows = await session.execute(
         select(ClusterRow.id, ClusterRow.owner_id)
         .outerjoin(UseRow, UseRow.cluster_id == ClusterRow.id)
         .where(
-            ClusterRow.phase == Phase.READY.value,
             ClusterRow.deleted_at.is_(None),
             ClusterRow.owner_id != POOL,
             _used_at() < func.now() - timedelta(seconds=for_seconds),
-            ~_has_direct(),
             ~jobs.has_open(),
+            *which,
         )
         .order_by(_used_at())
         .limit(limit)

@@ -1,5 +1,6 @@
 """Asking for a cluster to be paused or to go on, from whichever side it is wanted."""
 
+from typing import Final
 from uuid import UUID
 
 import uuid_utils.compat as uuids
@@ -9,6 +10,9 @@ from pyk8s.wire.cluster import Cluster, Phase
 from server.store import jobs, use
 from server.store.database import ReadSession, WriteSession
 from server.store.tables import ClusterRow
+
+STOP: Final = use.STOPPED
+"""Why a paused cluster is to be paused once more: it is to give its memory back, too."""
 
 
 async def ask(session: WriteSession, cluster: Cluster, *, reason: str) -> None:
@@ -26,6 +30,13 @@ async def ask_to_pause(session: WriteSession, cluster: Cluster, *, reason: str) 
     """Add the work, if it is not asked for already. The caller has locked the cluster."""
     if cluster.phase is Phase.READY and not await jobs.is_open(session, cluster.id, "pause"):
         await jobs.enqueue(session, cluster.id, "pause", job_id=uuids.uuid7(), reason=reason)
+
+
+async def ask_to_stop(session: WriteSession, cluster: Cluster) -> None:
+    """Add the work, unless something else is about to happen. The caller has locked the cluster."""
+    is_busy = any([await jobs.is_open(session, cluster.id, kind) for kind in jobs.KINDS])
+    if cluster.phase is Phase.PAUSED and not is_busy:
+        await jobs.enqueue(session, cluster.id, "pause", job_id=uuids.uuid7(), reason=STOP)
 
 
 async def phase_of(session: ReadSession, cluster_id: UUID) -> Phase | None:

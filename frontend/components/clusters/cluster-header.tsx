@@ -84,7 +84,7 @@ export function ClusterHeader({ cluster, onAccess }: { cluster: Cluster; onAcces
         </ul>
       </div>
       <LeaseBar cluster={cluster} now={now} />
-      {cluster.phase === "paused" ? <PausedNote name={cluster.name} /> : null}
+      {cluster.phase === "paused" ? <PausedNote cluster={cluster} /> : null}
       <DoubtNotice cluster={cluster} now={now} />
       {problem ? (
         <div className="mt-4">
