@@ -33,7 +33,7 @@ async def measure(setting: Setting) -> list[Figure]:
                 shares.append(share)
                 widths.append(width)
     return [
-        Figure("eta", "updates whose range had the true end in it", "%",
+        Figure("eta", "updates whose shown range had the true end in it", "%",
                [sum(shares) / len(shares)], targets=[Target("ours", ">=", SHARE)]),
         Figure("eta", "width of the range at the beginning", "s", widths),
     ]  # fmt: skip
@@ -61,9 +61,10 @@ class Watched:
             eta = self._eta(expected, at)
             left = self.ready - at
             count += 1
-            right += eta is not None and eta.low <= left <= eta.high
-            if eta is not None and not first:
-                first = eta.high - eta.low
+            if eta is not None:
+                low, high = eta.shown
+                right += low <= left <= high
+                first = first or high - low
             at += UPDATE_SECONDS
         return 100.0 * right / max(1, count), first
 

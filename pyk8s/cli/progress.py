@@ -1,6 +1,5 @@
 """The build of a cluster, as it happens: a moving line on a terminal, plain lines elsewhere."""
 
-import math
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -134,7 +133,7 @@ class Progress:
         eta = eta_of(expected, spent=now - self._began, step=self._step, in_step=now - self._since)
         if eta is None:
             return "  longer than it ever takes"
-        low, high = math.floor(eta.low), max(1, math.ceil(eta.high))
+        low, high = eta.shown
         return f"  at most {high} s left" if low == 0 else f"  {low} to {high} s left"
 
     def _moving(self) -> RenderableType:

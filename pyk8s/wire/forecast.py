@@ -3,6 +3,7 @@
 Golden files in `tests/golden` hold both to it.
 """
 
+import math
 from dataclasses import dataclass
 
 from pyk8s.wire.cluster import Step
@@ -15,6 +16,11 @@ class Eta:
 
     low: float
     high: float
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """As people read it: in whole seconds, rounded away from each other, never 0 at the end."""
+        return math.floor(self.low), max(1, math.ceil(self.high))
 
 
 def eta_of(

@@ -59,6 +59,12 @@ def test_what_is_known_of_the_step_tells_more_than_the_whole() -> None:
     assert eta_of(expected, spent=60) is None
 
 
+def test_people_read_whole_seconds_with_the_range_inside() -> None:
+    assert Eta(8.2, 9.8).shown == (8, 10)
+    assert Eta(0.0, 0.2).shown == (0, 1)
+    assert Eta(9.0, 9.0).shown == (9, 9)
+
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "forecast.json"
 
 
