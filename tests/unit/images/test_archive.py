@@ -40,6 +40,7 @@ def test_it_comes_out_as_it_was_whatever_the_pieces(size: int, is_compressed: bo
         (gzipped(WHOLE)[:-2000], "cut short"),
         (b"\x1f\x8b" + b"x" * 5000, "cannot be unpacked"),
     ],
+    ids=["empty", "short", "long", "gzip", "empty gzip", "half a gzip", "no gzip"],
 )
 async def test_what_is_no_archive_is_refused_with_the_way_out(sent: bytes, words: str) -> None:
     with pytest.raises(ImageRefused, match=words) as refused:
