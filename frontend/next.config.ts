@@ -3,8 +3,6 @@ import type { NextConfig } from "next";
 /** Where the API answers. Rewrites are fixed when the page is built. */
 const backend = process.env.BACKEND_URL ?? "http://backend:8000";
 
-const UNPACK_MS = 10 * 60 * 1000;
-
 const common: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
@@ -19,8 +17,6 @@ const staticFiles: NextConfig = { ...common, output: "export" };
 const standalone: NextConfig = {
   ...common,
   output: "standalone",
-  // The backend answers an upload when its nodes have unpacked it: nothing is said meanwhile.
-  experimental: { proxyTimeout: UNPACK_MS },
   rewrites: () =>
     Promise.resolve({
       // Every cluster has the same page: it reads the id from the address bar.
