@@ -109,7 +109,9 @@ class Reconciler:
         # Read again: what has been begun since is older in the database than on the machine.
         after = await self._standings(also=[*found, *directories])
         await self._remove_orphans({*found, *directories}, after, asked)
-        await self._judge(found, {key: after[key] for key in before.keys() & after.keys()}, asked)
+        # One that was woken or paused meanwhile may have been listed as it was before.
+        as_before = {key: row for key, row in after.items() if _is_still(row, before.get(key))}
+        await self._judge(found, as_before, asked)
         await self._keep(findings.side_by_side(after, found, directories))
 
     async def _keep(self, seen: Sequence[DriftAttempt], *, unreachable: str | None = None) -> None:
@@ -271,3 +273,7 @@ def _directories(attempts_dir: Path) -> list[UUID]:
         except ValueError:
             continue
     return found
+
+
+def _is_still(row: Standing, before: Standing | None) -> bool:
+    return before is not None and row.phase is before.phase

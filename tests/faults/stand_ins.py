@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from server.drivers.base import kind_name
+from server.drivers.kube_api import ACCOUNT
 
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 NODE_IMAGE = "kindest/node:v1.37.0"
@@ -90,6 +91,8 @@ class DockerStandIn:
                     web.post(f"{prefix}/networks/create", self._create_network),
                     web.get(f"{prefix}/networks/{{id}}", self._show_network),
                     web.delete(f"{prefix}/networks/{{id}}", self._delete_network),
+                    web.post(f"{prefix}/containers/create", self._no_image),
+                    web.post(f"{prefix}/images/create", self._no_image),
                     web.get(f"{prefix}/containers/json", self._list_containers),
                     web.get(f"{prefix}/containers/{{id}}/json", self._show_container),
                     web.delete(f"{prefix}/containers/{{id}}", self._delete_container),
@@ -101,6 +104,10 @@ class DockerStandIn:
         """Give the cluster that an attempt belongs to."""
         path = self._names / name
         return path.read_text() if path.exists() else "nobody"
+
+    async def _no_image(self, _: web.Request) -> web.Response:
+        """There is none but that of the nodes, and no registry: so there are no caches either."""
+        return web.json_response({"message": "no such image"}, status=404)
 
     async def _version(self, _: web.Request) -> web.Response:
         return web.json_response({"ApiVersion": "1.43", "Version": "stand-in"})
@@ -182,6 +189,7 @@ class KubernetesStandIn:
             [
                 web.get("/{name}/readyz", self._readyz),
                 web.get("/{name}/api/v1/nodes", self._nodes),
+                web.get(f"/{{name}}{ACCOUNT}", self._found),
                 web.delete("/{name}/api/v1/namespaces/kube-system/secrets/{token}", self._forget),
                 web.post("/{name}/apis/rbac.authorization.k8s.io/v1/{kind}", self._made),
                 web.post(f"/{{name}}{REQUESTS}", self._made),
@@ -194,6 +202,9 @@ class KubernetesStandIn:
 
     async def _made(self, _: web.Request) -> web.Response:
         return web.json_response({}, status=201)
+
+    async def _found(self, _: web.Request) -> web.Response:
+        return web.json_response({})
 
     async def _signed(self, _: web.Request) -> web.Response:
         certificate = base64.b64encode(b"a certificate of the stand-in\n").decode()
