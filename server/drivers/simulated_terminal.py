@@ -62,7 +62,8 @@ def obey(words: list[str], username: str) -> str | None:
         case ["echo", *rest]:
             return " ".join(rest)
         case ["size"]:
-            signal.signal(signal.SIGWINCH, lambda *_: say(size()))
+            # Past the buffer of stdout, in which the signal may find somebody else.
+            signal.signal(signal.SIGWINCH, lambda *_: os.write(1, f"{size()}\n".encode()))
             return size()
         case ["lines", count] if count.isdigit():
             lines(int(count))
