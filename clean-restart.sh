@@ -145,7 +145,7 @@ if [ -n "$has_docker" ] && [ -n "$containers" ]; then
   docker ps --quiet --filter "label=com.docker.compose.project=$project" | xargs docker stop --time 15 > /dev/null
 fi
 
-
+# Now that no server starts them again.
 for cache in $caches; do docker rm --force "$cache" > /dev/null; done
 for volume in $cache_volumes; do docker volume rm --force "$volume" > /dev/null; done
 if [ -n "$clusters" ]; then

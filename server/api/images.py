@@ -12,8 +12,8 @@ from pyk8s.wire.images import ARCHIVE_TYPES, Image, ImageList
 from server.api.auth import authenticate
 from server.api.clusters import owned
 from server.api.state import State
-from server.api.wire import MAX_SHOWN, answer
-from server.errors import NotReady, UnsupportedMediaType
+from server.api.wire import answer, require_media_type
+from server.errors import NotReady
 from server.transport.connection import take_time
 
 NOBODY_HEARS: Final = HTTPStatus.BAD_REQUEST
@@ -39,12 +39,11 @@ async def load(request: Request[State]) -> Response:
     It goes into the nodes as it comes, so that what is sent is done. A paused cluster is woken.
     """
     principal = await authenticate(request, Scope.ACCESS)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in ARCHIVE_TYPES:
-        raise UnsupportedMediaType(
-            f"the body's type is {media_type[:MAX_SHOWN] or 'not given'}",
-            fix="send what `docker save` writes, with `Content-Type: application/x-tar`",
-        )
+    require_media_type(
+        request,
+        ARCHIVE_TYPES,
+        fix="send what `docker save` writes, with `Content-Type: application/x-tar`",
+    )
     cluster = await owned(request, principal)
     take_time(request.scope)
     try:

@@ -1,6 +1,6 @@
 """Between bytes and models."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -46,6 +46,19 @@ def answer(
     )
 
 
+def require_media_type(request: Request[State], known: Collection[str], *, fix: str) -> None:
+    """Look at the type of a body before it is read.
+
+    Raises:
+        UnsupportedMediaType: it is none of these; says how to send it.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in known:
+        raise UnsupportedMediaType(
+            f"the body's type is {media_type[:MAX_SHOWN] or 'not given'}", fix=fix
+        )
+
+
 async def read_body(request: Request[State], model: type[Model]) -> Model:
     """Read a JSON body as a model.
 
@@ -54,12 +67,9 @@ async def read_body(request: Request[State], model: type[Model]) -> Model:
         TooLarge: it is larger than any valid one.
         ValidationFailed: it is not what the model says; `errors` names each field.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise UnsupportedMediaType(
-            f"the body's type is {media_type[:MAX_SHOWN] or 'not given'}",
-            fix="send JSON with `Content-Type: application/json`",
-        )
+    require_media_type(
+        request, ("application/json",), fix="send JSON with `Content-Type: application/json`"
+    )
     body = b""
     async for chunk in request.stream():
         body += chunk

@@ -6,7 +6,7 @@ of the job after it: the commands do so too, and two orders would be a deadlock.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import (
@@ -25,7 +25,6 @@ from server.store.hints import JOBS_CHANNEL
 from server.store.tables import ClusterRow, JobRow
 
 JobKind = Literal["create", "delete", "pause", "wake"]
-KINDS: Final[tuple[JobKind, ...]] = get_args(JobKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,11 @@ def has_open(*kinds: JobKind) -> ColumnElement[bool]:
     return open_jobs.exists()
 
 
-async def is_open(session: ReadSession, cluster_id: UUID, kind: JobKind) -> bool:
-    """Tell whether such work is waiting or going on."""
+async def is_open(session: ReadSession, cluster_id: UUID, *kinds: JobKind) -> bool:
+    """Tell whether work is waiting or going on, of any kind or of these."""
+    of_kinds = (JobRow.kind.in_(kinds),) if kinds else ()
     query = select(JobRow.id).where(
-        JobRow.cluster_id == cluster_id, JobRow.kind == kind, JobRow.state != "done"
+        JobRow.cluster_id == cluster_id, JobRow.state != "done", *of_kinds
     )
     return await session.scalar(query.limit(1)) is not None
 

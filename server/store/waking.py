@@ -34,8 +34,7 @@ async def ask_to_pause(session: WriteSession, cluster: Cluster, *, reason: str) 
 
 async def ask_to_stop(session: WriteSession, cluster: Cluster) -> None:
     """Add the work, unless something else is about to happen. The caller has locked the cluster."""
-    is_busy = any([await jobs.is_open(session, cluster.id, kind) for kind in jobs.KINDS])
-    if cluster.phase is Phase.PAUSED and not is_busy:
+    if cluster.phase is Phase.PAUSED and not await jobs.is_open(session, cluster.id):
         await jobs.enqueue(session, cluster.id, "pause", job_id=uuids.uuid7(), reason=STOP)
 
 
