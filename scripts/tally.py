@@ -7,8 +7,9 @@ from pathlib import Path
 from xml.etree import ElementTree  # the files are our own test runners'
 
 
-def read_report(path: Path, counts: Counter[str], skipped: Counter[str]) -> None:
-    """Add the tests of one JUnit file."""
+def read_report(path: Path, counts: Counter[str], skipped: Counter[str]) -> list[str]:
+    """Add the tests of one JUnit file; give the names of those that failed."""
+    failed = []
     for case in ElementTree.parse(path).iter("testcase"):  # noqa: S314 - written a minute ago
         outcome = "passed"
         for child in case:
@@ -19,6 +20,9 @@ def read_report(path: Path, counts: Counter[str], skipped: Counter[str]) -> None
                 reason = re.sub(r"^.*?: ", "", child.get("message") or "no reason given")
                 skipped[f"{case.get('classname', '').rpartition('.')[2]}: {reason}"] += 1
         counts[outcome] += 1
+        if outcome == "failed":
+            failed.append(f"{case.get('classname', '')}::{case.get('name', '')}")
+    return failed
 
 
 def main(folder: Path) -> int:
@@ -33,13 +37,14 @@ def main(folder: Path) -> int:
             counts["skipped"] += 1
             skipped[f"{name}: {what}"] += 1
             continue
-        before = counts["failed"]
+        before, tests = counts["failed"], []
         if report.exists():
-            read_report(report, counts, skipped)
+            tests = read_report(report, counts, skipped)
         else:
             counts["passed" if status == "0" else "failed"] += 1
         if status != "0":
             failed.append(f"{name}: {folder / name}.log")
+            failed += [f"  {test}" for test in tests]
             if counts["failed"] == before:  # it broke outside of any test
                 counts["failed"] += 1
     lines = [""]

@@ -23,7 +23,7 @@ def why_no_kind() -> str | None:
             return f"{program} is not installed"
     asked = subprocess.run(
         ["docker", "image", "ls", "-q", "kindest/node"],
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     if asked.returncode != 0:
         return f"Docker does not answer: {asked.stderr.strip()}"

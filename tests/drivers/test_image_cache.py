@@ -1,6 +1,7 @@
 """A cluster of real kind pulls through the cache. The cache itself is played: it has one image."""
 
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -25,9 +26,25 @@ CMD ["python", "/stand_in_registry.py"]
 
 def docker(*argv: str) -> str:
     done = subprocess.run(
-        ["docker", *argv], capture_output=True, text=True, timeout=120, check=True
+        ["docker", *argv], capture_output=True, text=True, timeout=120, check=False
     )
+    assert done.returncode == 0, (argv, done.stderr)
     return done.stdout.strip()
+
+
+def wait_until_it_listens(cache: str) -> None:
+    """A container runs before its program listens, and there is no registry behind the cache."""
+    connect = "import socket; socket.create_connection(('127.0.0.1', 5000), 1)"
+    until = time.monotonic() + 30
+    while True:
+        try:
+            docker("exec", cache, "python", "-c", connect)
+        except AssertionError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +105,7 @@ async def test_nodes_pull_through_the_cache_and_it_leaves_with_the_cluster(
         assert "had ended with 137" in check.detail
         assert docker("inspect", "-f", "{{.State.Running}}", cache) == "true"
         await driver.keep_reachable([spec.attempt_id])
+        wait_until_it_listens(cache)
         docker("exec", node, "crictl", "rmi", "docker.io/library/served:1")
         docker("exec", node, "crictl", "pull", "docker.io/library/served:1")
     finally:

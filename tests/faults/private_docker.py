@@ -126,11 +126,11 @@ class PrivateDocker:
     def load(self, image: str) -> None:
         """Take an image over from the machine's Docker."""
         with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving:
-            subprocess.run(
+            loaded = subprocess.run(
                 ["docker", "--host", self.url, "load", "--quiet"],
-                stdin=saving.stdout, stdout=subprocess.DEVNULL, timeout=300, check=True,
+                stdin=saving.stdout, capture_output=True, text=True, timeout=300, check=False,
             )  # fmt: skip
-        assert saving.returncode == 0
+        assert (saving.returncode, loaded.returncode) == (0, 0), loaded.stderr + self.log_tail()
 
     def fill(self) -> None:
         """Leave not a byte on the disk."""
