@@ -1,4 +1,4 @@
-"""AsyncAPI 3.0 of the stream, from the models. `python -m server.api.asyncapi` prints it.
+"""AsyncAPI 3.0 of the two WebSockets, from the models. `python -m server.api.asyncapi` prints it.
 
 The schemas are those of OpenAPI. A payload here is an AsyncAPI Schema Object, which is JSON Schema
 draft 07: what OpenAPI adds to it (`discriminator` with a mapping) is left out, nothing is lost.
@@ -7,93 +7,44 @@ draft 07: what OpenAPI adds to it (`discriminator` with a mapping) is left out, 
 import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import orjson
 from pydantic import BaseModel
 
 from pyk8s.wire.events import ClusterEvent
-from pyk8s.wire.frames import SUBPROTOCOL
 from server import __version__
 from server.api import openapi, stream_examples
-from server.api.endpoint import API
+from server.api.channels import BYTES, CHANNELS, DESCRIPTION, TOPICS, Channel, Operation
 from server.api.protocol import (
-    CLOSINGS,
     GOAWAY_RETRY_MS,
     HEARTBEAT_SECONDS,
     LIMITS,
     PING_SECONDS,
     PONG_SECONDS,
 )
-from server.api.routes import STREAM
 
 REF: Final = "#/components/schemas/"
-CHANNEL: Final = "#/channels/stream"
-
-DESCRIPTION: Final = (
-    "Follow what happens to clusters: every event in order, without a gap and without a repeat, "
-    "across lost connections and restarts of the server. `after` of `subscribe` is the cursor: "
-    f"the last `seq` that the client has. The same cursor resumes `GET {API}/clusters/{{id}}"
-    "/events`, as pages (`after`, `next_after`) and as SSE (`Last-Event-ID`): see "
-    "[the REST API](/docs). Clients ignore types and fields that they do not know."
-)
-TOPICS: Final[Mapping[str, str]] = {
-    "cluster:<id>": "Every event of one cluster. Without `after`: a `snapshot` (its `seq` is the "
-    "cursor), then every later event. With `after: n`: every event with `seq` > n, no snapshot. "
-    "A `bookmark` tells when the client is up to date, and comes again when nothing is new; `end` "
-    "follows the last event of a deleted cluster.",
-    "clusters": "All clusters of the caller: a `snapshot` of them, then every event but log lines, "
-    "each with its `cluster_id`. There is no cursor: after a reconnect comes a snapshot again.",
-}
-HANDSHAKE: Final = {
-    "Sec-WebSocket-Protocol": "The subprotocol. Without it: HTTP 422.",
-    "Authorization": "Programs: `Bearer pyk8s_...`, with the scope `clusters:read`.",
-    "Cookie": "Browsers: the session, set by signing in. Never a secret in the address.",
-    "Origin": "Browsers: exactly an origin of this server. Else: HTTP 403.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What the server does with some messages; `answers` are what may come of it."""
-
-    action: Literal["receive", "send"]
-    meaning: str
-    messages: tuple[str, ...]
-    answers: tuple[str, ...] = ()
-
-
-TOLD: Final = ("ClusterSnapshot", "ClustersSnapshot", "Events", "Bookmark", "Lagged", "End")
-OPERATIONS: Final[Mapping[str, Operation]] = {
-    "subscribe": Operation(
-        "receive", "A client follows a topic.", ("Subscribe",), (*TOLD, "StreamError")
-    ),
-    "unsubscribe": Operation("receive", "A client leaves a topic.", ("Unsubscribe",)),
-    "ping": Operation("receive", "A client asks for a sign of life.", ("Ping",), ("Pong",)),
-    "greet": Operation("send", "The server begins each connection.", ("Hello",)),
-    "tell": Operation("send", "The server tells what happens on a followed topic.", TOLD),
-    "refuse": Operation("send", "The server says why it refuses or closes.", ("StreamError",)),
-    "answer": Operation("send", "The server gives a sign of life.", ("Pong",)),
-    "leave": Operation("send", "The server is about to stop.", ("Goaway",)),
-}
 
 
 def document(schemas: Mapping[str, Any]) -> dict[str, Any]:
     """Make the whole description. `schemas`: those of OpenAPI, by name."""
     messages = _messages()
+    operations: dict[str, Any] = {}
+    for name, channel in CHANNELS.items():
+        operations |= {key: _operation(name, each) for key, each in channel.operations.items()}
     return {
         "asyncapi": "3.0.0",
         "info": {
-            "title": "PyK8s Lab, the stream",
+            "title": "PyK8s Lab, the stream and the terminal",
             "version": __version__,
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
         "servers": {"plain": _server("ws"), "tls": _server("wss")},
-        "channels": {"stream": _channel(messages)},
-        "operations": {name: _operation(each) for name, each in OPERATIONS.items()},
+        "channels": {name: _channel(name, channel) for name, channel in CHANNELS.items()},
+        "operations": operations,
         "components": {
             "messages": messages,
             "schemas": _needed(messages, schemas),
@@ -101,7 +52,7 @@ def document(schemas: Mapping[str, Any]) -> dict[str, Any]:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "For programs: a token with the scope `clusters:read`.",
+                    "description": "For programs: a token with the scope that its channel asks.",
                 },
                 "session": {
                     "type": "httpApiKey",
@@ -130,37 +81,46 @@ def _server(protocol: str) -> dict[str, Any]:
     }
 
 
-def _channel(messages: Mapping[str, Any]) -> dict[str, Any]:
-    topics = "\n".join(f"- `{name}`: {meaning}" for name, meaning in TOPICS.items())
-    headers = {
-        name: {"type": "string", "description": meaning} for name, meaning in HANDSHAKE.items()
+def _channel(name: str, channel: Channel) -> dict[str, Any]:
+    headers: dict[str, Any] = {
+        name: {"type": "string", "description": meaning}
+        for name, meaning in channel.handshake().items()
     }
-    headers["Sec-WebSocket-Protocol"]["const"] = SUBPROTOCOL
-    return {
-        "address": STREAM,
-        "title": "The stream",
-        "description": f"One WebSocket carries any number of topics, as JSON text.\n\n{topics}",
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
-        "bindings": {
-            "ws": {
-                "method": "GET",
-                "headers": {
-                    "type": "object",
-                    "properties": headers,
-                    "required": ["Sec-WebSocket-Protocol"],
-                },
-                "bindingVersion": "0.1.0",
-            }
+    headers["Sec-WebSocket-Protocol"]["const"] = channel.subprotocol
+    binding: dict[str, Any] = {
+        "method": "GET",
+        "headers": {
+            "type": "object",
+            "properties": headers,
+            "required": ["Sec-WebSocket-Protocol"],
         },
-        "x-subprotocol": SUBPROTOCOL,
-        "x-topics": TOPICS,
-        "x-event-types": [_event_type(each) for each in event_models()],
-        "x-limits": limits(),
+        "bindingVersion": "0.1.0",
+    }
+    if channel.query is not None:
+        binding["query"] = channel.query.model_json_schema()
+    described = {
+        "address": channel.address,
+        "title": channel.title,
+        "description": channel.meaning,
+        "messages": {
+            each: {"$ref": f"#/components/messages/{each}"} for each in channel.messages()
+        },
+        "bindings": {"ws": binding},
+        "x-subprotocol": channel.subprotocol,
         "x-close-codes": [
             {"code": each.code, "reason": reason, "meaning": each.meaning, "action": each.then}
-            for reason, each in CLOSINGS.items()
+            for reason, each in channel.closings.items()
         ],
     }
+    if channel.parameters:
+        described["parameters"] = {
+            name: {"description": meaning} for name, meaning in channel.parameters.items()
+        }
+    if name == "stream":
+        described["x-topics"] = TOPICS
+        described["x-event-types"] = [_event_type(each) for each in event_models()]
+        described["x-limits"] = limits()
+    return described
 
 
 def limits() -> dict[str, Any]:
@@ -191,50 +151,64 @@ def _event_type(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _operation(channel: str, operation: Operation) -> dict[str, Any]:
+    place = f"#/channels/{channel}"
     described: dict[str, Any] = {
         "action": operation.action,
-        "channel": {"$ref": CHANNEL},
+        "channel": {"$ref": place},
         "summary": operation.meaning,
-        "messages": _of_channel(operation.messages),
+        "messages": _of_channel(place, operation.messages),
     }
     if operation.answers:
         described["reply"] = {
-            "channel": {"$ref": CHANNEL},
-            "messages": _of_channel(operation.answers),
+            "channel": {"$ref": place},
+            "messages": _of_channel(place, operation.answers),
         }
     return described
 
 
-def _of_channel(names: Iterable[str]) -> list[dict[str, str]]:
-    return [{"$ref": f"{CHANNEL}/messages/{name}"} for name in names]
+def _of_channel(place: str, names: Iterable[str]) -> list[dict[str, str]]:
+    return [{"$ref": f"{place}/messages/{name}"} for name in names]
 
 
 def _messages() -> dict[str, Any]:
     messages: dict[str, Any] = {}
-    frames = (*stream_examples.client_frames(), *stream_examples.server_frames())
-    for name, frame in frames:
-        model = type(frame)
-        payload = stream_examples.plain(frame)
-        message = messages.setdefault(
-            model.__name__,
-            {
-                "name": payload["type"],
-                "title": model.__name__,
-                "summary": _meaning(model),
-                "payload": {"$ref": f"{REF}{model.__name__}"},
-                "examples": [],
-            },
-        )
-        if "nonce" in payload:
-            message["correlationId"] = {"location": "$message.payload#/nonce"}
-        message["examples"].append({"name": name, "payload": payload})
+    for channel in CHANNELS.values():
+        new = set(channel.messages()) - set(messages)  # a frame of both looks the same in both
+        for name, frame in channel.frames:
+            if type(frame).__name__ in new:
+                _add_example(messages, name, frame)
+    messages[BYTES] = {
+        "name": "bytes",
+        "title": BYTES,
+        "summary": "A binary frame: bytes of the terminal. Of a client 64 KiB at most.",
+        "contentType": "application/octet-stream",
+        "payload": {"type": "string", "format": "binary"},
+    }
     return messages
+
+
+def _add_example(messages: dict[str, Any], name: str, frame: BaseModel) -> None:
+    model = type(frame)
+    payload = stream_examples.plain(frame)
+    message = messages.setdefault(
+        model.__name__,
+        {
+            "name": payload["type"],
+            "title": model.__name__,
+            "summary": _meaning(model),
+            "payload": {"$ref": f"{REF}{model.__name__}"},
+            "examples": [],
+        },
+    )
+    if "nonce" in payload:
+        message["correlationId"] = {"location": "$message.payload#/nonce"}
+    message["examples"].append({"name": name, "payload": payload})
 
 
 def _needed(messages: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
     """Take what the messages need, and what that needs in turn."""
-    wanted = list(messages)
+    wanted = [*_references([message["payload"] for message in messages.values()])]
     found: dict[str, Any] = {}
     while wanted:
         name = wanted.pop()

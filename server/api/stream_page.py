@@ -1,7 +1,7 @@
 """The page at /docs/stream: the AsyncAPI document as HTML, without a script."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from html import escape
 from typing import Any, Final
 
@@ -19,15 +19,25 @@ Json = Mapping[str, Any]
 
 def write(document: Json) -> str:
     """Write the whole page."""
-    channel = document["channels"]["stream"]
+    channel, terminal = document["channels"]["stream"], document["channels"]["terminal"]
+    client, server = (_frame_names(document, "stream", action) for action in ("receive", "send"))
+    types, shows = (_frame_names(document, "terminal", action) for action in ("receive", "send"))
     sections = (
-        ("connect", "Connect", _connect(document)),
+        ("connect", "Connect", _connect(document, channel)),
         ("topics", "Topics", _topics(channel)),
-        ("client", "Frames of the client", _frames(document, "receive")),
-        ("server", "Frames of the server", _frames(document, "send")),
+        ("client", "Frames of the client", _frames(document, client)),
+        ("server", "Frames of the server", _frames(document, server)),
         ("events", "Events", _events(document)),
         ("limits", "Limits", _limits(channel["x-limits"])),
         ("closing", "Close codes", _closing(channel["x-close-codes"])),
+        ("terminal", "The terminal", _terminal(document, terminal)),
+        ("terminal-client", "Terminal: frames of the client", _frames(document, types, client)),
+        (
+            "terminal-server",
+            "Terminal: frames of the server",
+            _frames(document, shows, {*types, *server}),
+        ),
+        ("terminal-closing", "Terminal: close codes", _closing(terminal["x-close-codes"])),
         ("models", "Models", _models(document)),
     )
     contents = "".join(f'<li><a href="#{place}">{name}</a></li>' for place, name, _ in sections)
@@ -45,7 +55,8 @@ def write(document: Json) -> str:
         '<a href="/docs">REST</a><a href="/docs/stream" aria-current="page">Stream</a>'
         '<a href="/asyncapi.json">asyncapi.json</a></nav></header>'
         f'<div class="page"><nav class="contents" aria-label="On this page"><ul>{contents}</ul>'
-        f'</nav><main><h1>The stream</h1><p class="lead">{prose(info["description"])}</p>{body}'
+        "</nav><main><h1>The stream and the terminal</h1>"
+        f'<p class="lead">{prose(info["description"])}</p>{body}'
         f"</main></div><footer>PyK8s Lab {escape(info['version'])} · AsyncAPI "
         f"{escape(document['asyncapi'])}</footer></body></html>\n"
     )
@@ -57,8 +68,7 @@ def prose(text: str) -> str:
     return _CODE.sub(r"<code>\1</code>", linked)
 
 
-def _connect(document: Json) -> str:
-    channel = document["channels"]["stream"]
+def _connect(document: Json, channel: Json) -> str:
     socket = channel["bindings"]["ws"]["headers"]
     addresses = "".join(
         f"<li><code>{escape(each['protocol'])}://{escape(each['variables']['host']['default'])}"
@@ -80,26 +90,45 @@ def _topics(channel: Json) -> str:
     return _table(("Topic", "What comes"), rows)
 
 
-def _frames(document: Json, action: str) -> str:
+def _terminal(document: Json, channel: Json) -> str:
+    query = _fields(channel["bindings"]["ws"]["query"])
+    return (
+        f"<p>{prose(channel['description'])}</p>{_connect(document, channel)}"
+        f"<h3>In the address</h3>{query}"
+    )
+
+
+def _frame_names(document: Json, channel: str, action: str) -> list[str]:
+    place = f"#/channels/{channel}"
     names = dict.fromkeys(
         message["$ref"].rpartition("/")[2]
         for operation in document["operations"].values()
-        if operation["action"] == action
+        if operation["action"] == action and operation["channel"]["$ref"] == place
         for message in operation["messages"]
     )
-    return "".join(_frame(document, name) for name in names)
+    return [*names]
+
+
+def _frames(document: Json, names: Iterable[str], shown: Container[str] = ()) -> str:
+    """Show frames; of those that stand above already only where."""
+    above = "".join(
+        f'<li><a href="#{name}">{name}</a>, as above.</li>' for name in names if name in shown
+    )
+    rest = "".join(_frame(document, name) for name in names if name not in shown)
+    return f"{rest}<ul>{above}</ul>" if above else rest
 
 
 def _frame(document: Json, name: str) -> str:
     message = document["components"]["messages"][name]
-    examples = message["examples"]
+    examples = message.get("examples", [])
     if name == "Events":  # each type has its example under its own heading
         examples = examples[-1:]
     shown = "".join(_example(each["name"], each["payload"]) for each in examples)
+    model = document["components"]["schemas"].get(name)
+    fields = _fields(model) if model else ""  # bytes have none
     return (
         f'<article><h3 id="{name}"><code>{escape(message["name"])}</code> <small>{name}</small>'
-        f"</h3><p>{prose(message['summary'])}</p>"
-        f"{_fields(document['components']['schemas'][name])}{shown}</article>"
+        f"</h3><p>{prose(message['summary'])}</p>{fields}{shown}</article>"
     )
 
 

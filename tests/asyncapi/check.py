@@ -22,13 +22,14 @@ def payload_validator(document: dict[str, Any], *messages: str) -> Draft7Validat
     return Draft7Validator(whole, format_checker=FormatChecker())
 
 
-def messages_of(document: dict[str, Any], action: str) -> list[str]:
-    """Name the messages that the server sends, or receives."""
+def messages_of(document: dict[str, Any], channel: str, action: str) -> list[str]:
+    """Name the messages that the server sends, or receives, over a channel."""
     return sorted(
         {
             message["$ref"].rpartition("/")[2]
             for operation in document["operations"].values()
             if operation["action"] == action
+            and operation["channel"]["$ref"] == f"#/channels/{channel}"
             for message in operation["messages"]
         }
     )

@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.asyncapi.check import messages_of, payload_validator
 from tests.integration.conftest import Caller, LabServer
+from tests.integration.terminals import terminal
 
 Json = dict[str, Any]
 
@@ -63,12 +64,46 @@ async def test_a_real_conversation_keeps_to_it(ann: Caller) -> None:
         event["type"] for event in events
     }
     for action, frames in (("receive", said), ("send", heard)):
-        validator = payload_validator(document, *messages_of(document, action))
+        validator = payload_validator(document, *messages_of(document, "stream", action))
         for frame in frames:
             validator.validate(frame)
     # What the server says must not pass for what a client says, or nothing was looked at.
-    client = payload_validator(document, *messages_of(document, "receive"))
+    client = payload_validator(document, *messages_of(document, "stream", "receive"))
     assert not any(client.is_valid(frame) for frame in heard)
+
+
+async def test_a_real_terminal_keeps_to_it(ann: Caller) -> None:
+    document: Json = (await ann.http.get("/asyncapi.json")).json()
+    await ann.create(name="demo")
+    await ann.until("demo", "ready")
+    said: list[Json] = [
+        {"type": "resize", "rows": 40, "cols": 132},
+        {"type": "ack", "offset": 0},
+        {"type": "ping", "nonce": "n"},
+    ]
+    async with terminal(ann, "demo", rows=30) as attached:
+        for frame in said:
+            await attached.say(**frame)
+        while attached.told[-1]["type"] != "pong":
+            await attached.take()
+        await attached.type("exit 3\r")
+        assert await attached.closed() == 1000
+    async with terminal(ann, "demo", session=attached.session, offset=10**9) as late:
+        assert await late.closed() == 4510
+    heard = attached.told + late.told
+    assert {frame["type"] for frame in heard} == {"attached", "pong", "exit", "error"}
+    told = payload_validator(document, *texts_of(document, "send"))
+    asked = payload_validator(document, *texts_of(document, "receive"))
+    for frame in heard:
+        told.validate(frame)
+        assert not asked.is_valid(frame)
+    for frame in said:
+        asked.validate(frame)
+
+
+def texts_of(document: Json, action: str) -> list[str]:
+    """Name the messages of the terminal that are JSON."""
+    return [name for name in messages_of(document, "terminal", action) if name != "Bytes"]
 
 
 async def test_the_page_is_there_without_a_script(lab_server: LabServer) -> None:

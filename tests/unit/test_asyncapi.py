@@ -4,7 +4,7 @@ import copy
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,10 +12,10 @@ import orjson
 import pytest
 from jsonschema import Draft7Validator
 
-from pyk8s.wire import facts, frames
+from pyk8s.wire import facts, frames, terminals
 from server.api import descriptions, openapi
-from server.api.protocol import CLOSE_CODES, LIMITS
-from tests.asyncapi.check import is_json_pointer_of, payload_validator
+from server.api.protocol import CLOSE_CODES, LIMITS, TERMINAL_CODES
+from tests.asyncapi.check import is_json_pointer_of, messages_of, payload_validator
 
 OFFICIAL = Path(__file__).parents[1] / "asyncapi" / "asyncapi-3.0.0.json"
 Json = dict[str, Any]
@@ -99,20 +99,26 @@ def test_every_reference_leads_somewhere(document: Json) -> None:
     assert not is_json_pointer_of("#/components/schemas/Nothing", document)
 
 
-def test_every_frame_and_event_is_there(document: Json) -> None:
-    union, _ = get_args(frames.ClientFrame)
-    models = {each.__name__ for each in (*get_args(union), *get_args(frames.ServerFrame))}
-    assert set(document["components"]["messages"]) == models
-    assert set(document["channels"]["stream"]["messages"]) == models
-    asked = {each.__name__ for each in get_args(union)}
-    for action, wanted in (("receive", asked), ("send", models - asked)):
-        named = {
-            message["$ref"].rpartition("/")[2]
-            for operation in document["operations"].values()
-            if operation["action"] == action
-            for message in operation["messages"]
-        }
-        assert named == wanted
+FRAMES = {
+    "stream": (get_args(get_args(frames.ClientFrame)[0]), get_args(frames.ServerFrame), set()),
+    "terminal": (
+        get_args(get_args(terminals.TerminalAsk)[0]),
+        get_args(terminals.TerminalFrame),
+        {"Bytes"},
+    ),
+}
+
+
+@pytest.mark.parametrize("channel", FRAMES)
+def test_every_frame_is_there(document: Json, channel: str) -> None:
+    *models, other = FRAMES[channel]
+    asked, told = ({each.__name__ for each in several} | other for several in models)
+    assert set(document["channels"][channel]["messages"]) == asked | told
+    assert set(messages_of(document, channel, "receive")) == asked
+    assert set(messages_of(document, channel, "send")) == told
+
+
+def test_every_event_is_there(document: Json) -> None:
     types = {
         each.TYPE
         for each in vars(facts).values()
@@ -148,6 +154,8 @@ def without_mapping(schema: Any) -> Any:
 
 def test_examples_keep_to_their_schemas(document: Json) -> None:
     for name, message in document["components"]["messages"].items():
+        if name == "Bytes":
+            continue
         validator = payload_validator(document, name)
         assert message["examples"], name
         for example in message["examples"]:
@@ -157,13 +165,33 @@ def test_examples_keep_to_their_schemas(document: Json) -> None:
             assert not validator.is_valid(broken), name
 
 
-def test_numbers_come_from_the_code(document: Json) -> None:
-    channel = document["channels"]["stream"]
-    assert {each["reason"]: each["code"] for each in channel["x-close-codes"]} == CLOSE_CODES
+@pytest.mark.parametrize(
+    ("name", "codes", "subprotocol"),
+    [
+        ("stream", CLOSE_CODES, frames.SUBPROTOCOL),
+        ("terminal", TERMINAL_CODES, terminals.TERMINAL_SUBPROTOCOL),
+    ],
+)
+def test_numbers_come_from_the_code(
+    document: Json, name: str, codes: Mapping[str, int], subprotocol: str
+) -> None:
+    channel = document["channels"][name]
+    assert {each["reason"]: each["code"] for each in channel["x-close-codes"]} == codes
     assert all(each["meaning"] and each["action"] for each in channel["x-close-codes"])
-    assert channel["x-limits"].items() >= LIMITS.model_dump().items()
     headers = channel["bindings"]["ws"]["headers"]
-    assert headers["properties"]["Sec-WebSocket-Protocol"]["const"] == frames.SUBPROTOCOL
+    assert headers["properties"]["Sec-WebSocket-Protocol"]["const"] == subprotocol
+    assert document["channels"]["stream"]["x-limits"].items() >= LIMITS.model_dump().items()
+
+
+def test_the_address_of_a_terminal_is_as_the_server_reads_it(document: Json) -> None:
+    channel = document["channels"]["terminal"]
+    assert set(channel["parameters"]) == {*re.findall(r"{(\w+)}", channel["address"])}
+    asked = channel["bindings"]["ws"]["query"]
+    Draft7Validator.check_schema(asked)
+    validator = Draft7Validator(asked)
+    assert validator.is_valid({"pod": "kube-system/etcd", "rows": 24})
+    for wrong in ({"pod": "etcd"}, {"rows": 0}, {"offset": -1}, {"size": 3}):
+        assert not validator.is_valid(wrong), wrong
 
 
 def test_the_page_tells_everything(document: Json) -> None:
@@ -171,10 +199,12 @@ def test_the_page_tells_everything(document: Json) -> None:
     places = set(re.findall(r' id="([^"]+)"', text))
     assert {*re.findall(r'href="#([^"]+)"', text)} <= places
     assert set(document["components"]["messages"]) <= places
-    channel = document["channels"]["stream"]
+    channel, terminal = document["channels"]["stream"], document["channels"]["terminal"]
     assert {f"event-{each['type']}" for each in channel["x-event-types"]} <= places
-    for each in channel["x-close-codes"]:
+    for each in (*channel["x-close-codes"], *terminal["x-close-codes"]):
         assert f"<code>{each['code']}</code>" in text
+    for name in terminal["bindings"]["ws"]["query"]["properties"]:
+        assert f"<code>{name}</code>" in text
     for name in channel["x-limits"]:
         assert f"<code>{name}</code>" in text
 
