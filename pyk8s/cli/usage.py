@@ -30,17 +30,13 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Show what clusters take of their host now: memory, processors and disk."""
-        from pyk8s.wire.cluster import Phase
+        from pyk8s.wire.cluster import USABLE
 
         async with session.lab() as lab:
             if names:
                 clusters = [await find(lab, name) for name in names]
             else:
-                clusters = [
-                    each
-                    for each in await lab.clusters.list()
-                    if each.phase in {Phase.READY, Phase.PAUSED}
-                ]
+                clusters = [each for each in await lab.clusters.list() if each.phase in USABLE]
             used = await asyncio.gather(*(each.usage() for each in clusters))
         items = [
             {"name": cluster.name, "phase": cluster.phase.value, **usage.model_dump(mode="json")}

@@ -21,6 +21,10 @@ class Phase(StrEnum):
     DELETED = "deleted"
 
 
+USABLE = frozenset({Phase.READY, Phase.PAUSED})
+"""Its nodes are there and its lease runs. Whoever uses a paused one wakes it."""
+
+
 class Step(StrEnum):
     """One action of kind inside the phase `provisioning`."""
 

@@ -8,7 +8,14 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from pyk8s.wire.accounts import Scope
-from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease, Phase
+from pyk8s.wire.cluster import (
+    USABLE,
+    Cluster,
+    ClusterList,
+    CreateCluster,
+    ExtendLease,
+    Phase,
+)
 from pyk8s.wire.service import FieldError
 from server.api.auth import authenticate
 from server.api.state import State
@@ -185,7 +192,7 @@ async def idle(request: Request[State]) -> Response:
     seconds = request.state["settings"].idle_pause_seconds
     async with request.state["database"].reading() as session:
         last = await use.last(session, cluster.id)
-    if last is None or cluster.phase not in resting.PAUSABLE:
+    if last is None or cluster.phase not in USABLE:
         raise NotReady(f"the cluster is {cluster.phase}", fix="ask again when it is ready")
     return answer(resting.idle_of(cluster, last, seconds=seconds))
 

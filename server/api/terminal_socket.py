@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from pyk8s.wire.accounts import Scope
-from pyk8s.wire.cluster import Cluster, Phase
+from pyk8s.wire.cluster import USABLE, Cluster
 from pyk8s.wire.facts import Note
 from pyk8s.wire.frames import Ping, Pong
 from pyk8s.wire.terminals import (
@@ -145,7 +145,7 @@ class Connection:
             session = terminals.find(principal.user.id, self._cluster.id, query.session)
             await session.resize(query.rows, query.cols)
             return session
-        if self._cluster.phase not in {Phase.READY, Phase.PAUSED}:
+        if self._cluster.phase not in USABLE:
             raise NotReady(
                 f"the cluster is {self._cluster.phase}, so there is no shell in it",
                 fix="wait until it is ready",

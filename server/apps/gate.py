@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 import anyio
 
-from pyk8s.wire.cluster import Phase
+from pyk8s.wire.cluster import USABLE, Phase
 from server.apps import address, answers, links
 from server.apps import headers as rules
 from server.apps.bridge import Bridges
@@ -176,7 +176,7 @@ class AppGate:
         raise refusal
 
     async def _passage(self, asked: Asked, app: Published, link: Link) -> Passage:
-        if app.attempt_id is None or app.phase not in {Phase.READY, Phase.PAUSED}:
+        if app.attempt_id is None or app.phase not in USABLE:
             raise answers.not_ready(app.phase)
         if app.phase is Phase.PAUSED:
             try:

@@ -7,7 +7,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from pyk8s.wire.access import MIN_CREDENTIAL_SECONDS, Credential, Endpoint
-from pyk8s.wire.cluster import Cluster, Phase
+from pyk8s.wire.cluster import USABLE, Cluster, Phase
 from pyk8s.wire.facts import CredentialIssued, CredentialRevoked
 from pyk8s.wire.service import FieldError
 from server.errors import NotFound, NotReady, Unavailable, ValidationFailed
@@ -46,7 +46,7 @@ async def way_into(database: Database, cluster: Cluster) -> WayIn:
     Raises:
         NotReady: there is none yet, or none any more.
     """
-    if cluster.phase not in {Phase.READY, Phase.PAUSED}:
+    if cluster.phase not in USABLE:
         raise NotReady(
             f"the cluster is {cluster.phase}, so there is no way in",
             fix="wait until it is ready" if cluster.deleted_at is None else "create another one",

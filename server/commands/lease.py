@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from pyk8s.wire.cluster import MIN_TTL_SECONDS, Cluster, ExtendLease, Phase
+from pyk8s.wire.cluster import MIN_TTL_SECONDS, USABLE, Cluster, ExtendLease
 from pyk8s.wire.facts import LeaseExpiring, LeaseExtended
 from pyk8s.wire.service import FieldError
 from server.commands.clusters import Limits, locked, not_found
@@ -11,8 +11,6 @@ from server.errors import PhaseConflict, ValidationFailed
 from server.store import clusters, event_log
 from server.store.database import Database, now
 from server.store.event_log import Draft
-
-LEASED = frozenset({Phase.READY, Phase.PAUSED})
 
 
 async def extend_lease(
@@ -33,9 +31,9 @@ async def extend_lease(
     async with database.transaction() as session:
         # Takes the row's lock: of two extensions at once the second counts from the first's end.
         cluster = await locked(session, owner_id, id_or_name)
-        if cluster.phase not in LEASED or cluster.expires_at is None:
+        if cluster.phase not in USABLE or cluster.expires_at is None:
             raise PhaseConflict(
-                LEASED, cluster.phase, fix="the lifetime begins when the cluster is ready"
+                USABLE, cluster.phase, fix="the lifetime begins when the cluster is ready"
             )
         at = await now(session)
         end = max(cluster.expires_at, at) + timedelta(seconds=request.seconds)
@@ -43,7 +41,7 @@ async def extend_lease(
         if beyond > 0:
             raise _too_long(request.seconds, request.seconds - beyond, limits)
         await event_log.append(
-            session, cluster.id, [Draft(LeaseExtended(expires_at=end))], expect=LEASED
+            session, cluster.id, [Draft(LeaseExtended(expires_at=end))], expect=USABLE
         )
         await clusters.forget_lease_warning(session, cluster.id)
         after = await clusters.get(session, owner_id, cluster.id)

@@ -8,7 +8,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from pyk8s.wire.admin import PoolState, SetPool
-from pyk8s.wire.cluster import Phase
+from pyk8s.wire.cluster import USABLE, Phase
 from server.commands.clusters import delete_cluster, preset_of
 from server.store import clusters, hosts, jobs, pool, waking
 from server.store.database import Database
@@ -60,7 +60,7 @@ def plan(sight: Sight) -> Plan:
         and (
             each.phase is Phase.FAILED
             or each.kubernetes_version != sight.version
-            or (each.phase in {Phase.READY, Phase.PAUSED} and not each.is_well)
+            or (each.phase in USABLE and not each.is_well)
         )
     ]
     good = [

@@ -1,17 +1,14 @@
 """Pause a cluster that nobody uses, and let it go on: rows are written, nothing is frozen here."""
 
 from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
-from pyk8s.wire.cluster import Cluster, Idle, Phase
+from pyk8s.wire.cluster import USABLE, Cluster, Idle, Phase
 from server.commands.clusters import locked
 from server.errors import PhaseConflict
 from server.store import waking
 from server.store.database import Database, WriteSession
 from server.store.use import LastUse
-
-PAUSABLE: Final = frozenset({Phase.READY, Phase.PAUSED})
 
 
 async def pause_cluster(
@@ -44,8 +41,8 @@ async def resume_cluster(database: Database, *, owner_id: UUID, id_or_name: UUID
 
 async def _up(session: WriteSession, owner_id: UUID, id_or_name: UUID | str) -> Cluster:
     cluster = await locked(session, owner_id, id_or_name)
-    if cluster.phase not in PAUSABLE:
-        raise PhaseConflict(PAUSABLE, cluster.phase, fix="wait until it is ready")
+    if cluster.phase not in USABLE:
+        raise PhaseConflict(USABLE, cluster.phase, fix="wait until it is ready")
     return cluster
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from pyk8s.wire.cluster import Cluster, Condition, Phase
+from pyk8s.wire.cluster import USABLE, Cluster, Condition, Phase
 from pyk8s.wire.facts import ConditionChanged, EventData, PhaseChanged
 from server.provisioner import verdicts
 from server.provisioner.handover import hand_over
@@ -45,7 +45,7 @@ async def pause(shop: Workshop, holding: Holding) -> None:
         if holding.job.reason == IDLE and cluster.phase is Phase.READY:
             is_wanted &= not await use.used_since(session, cluster_id, holding.job.created_at)
         way = await access.way_into(session, cluster_id)
-        if way is None or cluster.phase not in {Phase.READY, Phase.PAUSED} or not is_wanted:
+        if way is None or cluster.phase not in USABLE or not is_wanted:
             await jobs.finish(session, holding.job, "cancelled")
             return
         await jobs.hold(session, holding.job)

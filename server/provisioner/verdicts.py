@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import UUID
 
-from pyk8s.wire.cluster import Condition, Phase
+from pyk8s.wire.cluster import USABLE, Condition, Phase
 from pyk8s.wire.facts import ConditionChanged, EventData, FailureExplained, PhaseChanged
 from server.drivers.base import DriverError
 from server.store import clusters, event_log, use
@@ -14,7 +14,6 @@ from server.store.database import now as database_now
 from server.store.event_log import Draft
 from server.store.sweep import Standing
 
-FINISHED: Final = frozenset({Phase.READY, Phase.PAUSED})
 _ALIVE: Final = frozenset({"running", "paused"})
 
 
@@ -48,7 +47,7 @@ _OURS: Final = frozenset({SILENT.reason, _STOPPED, _MISSING, _UNREACHABLE, _AWAY
 
 def is_finished(row: Standing) -> bool:
     """Tell whether the attempt is the cluster that somebody uses now."""
-    return row.outcome == "succeeded" and not row.is_removed and row.phase in FINISHED
+    return row.outcome == "succeeded" and not row.is_removed and row.phase in USABLE
 
 
 def is_needed(row: Standing) -> bool:
@@ -108,7 +107,7 @@ def driver_away(driver: str) -> Verdict:
 async def write(session: WriteSession, cluster_id: UUID, verdict: Verdict) -> bool:
     """Say it in the log, if the cluster is still one that somebody uses. False: it is not."""
     cluster = await clusters.lock(session, cluster_id)
-    if cluster.phase not in FINISHED:
+    if cluster.phase not in USABLE:
         return False
     condition = Condition(
         type="Ready",
@@ -129,5 +128,5 @@ async def write(session: WriteSession, cluster_id: UUID, verdict: Verdict) -> bo
         )
         moved = PhaseChanged(from_=cluster.phase, to=Phase.FAILED, reason=verdict.reason)
         facts = [explained, *facts, moved]
-    await event_log.append(session, cluster_id, [Draft(fact) for fact in facts], expect=FINISHED)
+    await event_log.append(session, cluster_id, [Draft(fact) for fact in facts], expect=USABLE)
     return True

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import anyio
 from anyio.abc import ByteStream
 
-from pyk8s.wire.cluster import Phase
+from pyk8s.wire.cluster import USABLE, Phase
 from server.errors import LabError
 from server.kube.upstream import Upstream, Upstreams, host_and_port
 from server.kube.use import Use
@@ -83,7 +83,7 @@ class ClusterGate:
         self._grants.stop()
 
     async def _upstream_of(self, grant: Grant) -> Upstream:
-        if grant.attempt_id is None or grant.phase not in {Phase.READY, Phase.PAUSED}:
+        if grant.attempt_id is None or grant.phase not in USABLE:
             raise unavailable(f"the cluster {grant.cluster_name} is {grant.phase}, not ready")
         try:
             if grant.phase is Phase.PAUSED:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from pyk8s.wire.cluster import Cluster, Phase
+from pyk8s.wire.cluster import USABLE, Cluster, Phase
 from pyk8s.wire.events import PhaseChangedEvent
 from pyk8s.wire.facts import PhaseChanged
 from server.admission import Space
@@ -77,7 +77,7 @@ async def moves(lab: Lab, cluster_id: UUID) -> list[tuple[Phase, str]]:
     return [
         (event.data.to, event.data.reason)
         for event in await lab.events(cluster_id)
-        if isinstance(event, PhaseChangedEvent) and event.data.to in resting.PAUSABLE
+        if isinstance(event, PhaseChangedEvent) and event.data.to in USABLE
     ][1:]
 
 
