@@ -230,22 +230,31 @@ class _Layout:
         first = item.start_mark.line
         while first and self._lines[first][column : column + 1] != "-":
             first -= 1
-        after = min(_last_line(item) + 1, len(self._lines))
+        after = min(self._last_line(item) + 1, len(self._lines))
         return self._starts[first], self._starts[after]
 
+    def _last_line(self, node: Node) -> int:
+        match node:
+            case ScalarNode(style="|" | ">"):
+                return int(node.end_mark.line) - 1
+            case ScalarNode(value="", style=None | ""):
+                return self._line_before(node.start_mark.index)
+            case MappingNode(flow_style=False):
+                return max(self._last_line(part) for pair in node.value for part in pair)
+            case SequenceNode(flow_style=False):
+                return max(self._last_line(part) for part in node.value)
+            case _:
+                return int(node.end_mark.line)
 
-def _last_line(node: Node) -> int:
-    match node:
-        case ScalarNode(style="|" | ">"):
-            return int(node.end_mark.line) - 1
-        case ScalarNode(value="", style=None | ""):
-            return 0  # nothing is written there, and the mark is that of what comes next
-        case MappingNode(flow_style=False):
-            return max(_last_line(part) for pair in node.value for part in pair)
-        case SequenceNode(flow_style=False):
-            return max(_last_line(part) for part in node.value)
-        case _:
-            return int(node.end_mark.line)
+    def _line_before(self, index: int) -> int:
+        """Give the line of a `-` or `:` with nothing after it: the mark is that of what comes."""
+        lines = self._text[:index].splitlines()
+        return max(number for number, line in enumerate(lines) if _says(line))
+
+
+def _says(line: str) -> bool:
+    said = line.strip()
+    return bool(said) and not said.startswith("#")
 
 
 def _name(item: Node) -> str | None:

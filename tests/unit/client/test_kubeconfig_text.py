@@ -127,6 +127,33 @@ def test_no_comment_is_lost_in_a_file_of_blocks(text: str) -> None:
         assert result.count("# said by hand") == text.count("# said by hand")
 
 
+NOTHING_AT_THE_END = """\
+apiVersion: v1
+users:
+- name: a
+  user:
+    said: {}
+# said by hand
+- name: b
+  user:
+    list:
+    - # nothing
+# after it
+clusters:
+- name: c
+  cluster:
+"""
+
+
+def test_an_entry_that_ends_with_nothing_written_is_whole() -> None:
+    merged = put(NOTHING_AT_THE_END, OURS)
+    kept = iter(merged.splitlines())
+    assert all(line in kept for line in NOTHING_AT_THE_END.splitlines())
+    assert take(merged, "pyk8s-demo").startswith(NOTHING_AT_THE_END)
+    assert "list:\n    - # nothing\n- name: pyk8s-demo" in merged
+    assert "  cluster:\n- name: pyk8s-demo" in merged
+
+
 def test_put_and_take_leave_a_file_written_by_hand_byte_for_byte() -> None:
     merged = put(BY_HAND, OURS)
     kept = iter(merged.splitlines())
