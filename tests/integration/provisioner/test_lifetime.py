@@ -70,11 +70,10 @@ def slow(lab: Lab) -> Slow:
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_cancel_in_each_step(lab: Lab, step: Step) -> None:
     lab.speed = 4.0
+    slow = Slow(lab.data_dir / "simulated", lab.speed)  # it never gets ready before the cancel
+    slow.may_delete.set()
+    lab.make_driver = lambda: slow
     cluster_id = await lab.ask()
-    if step is Step.ACCESS:
-        slow = Slow(lab.data_dir / "simulated", lab.speed)
-        slow.may_delete.set()
-        lab.make_driver = lambda: slow
     async with lab.running():
 
         async def begun() -> bool:
