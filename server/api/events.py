@@ -144,7 +144,7 @@ def _parts(item: Followed) -> Iterator[Followed]:
         yield item
         return
     for run in runs_of(((event.seq, event.text) for event in item.events), chars=PIECE_CHARS):
-        yield Batch(run, "")
+        yield Batch(run, b"")
 
 
 def _passed(item: Followed, types: list[str] | None) -> str:

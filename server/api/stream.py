@@ -9,7 +9,7 @@ from uuid import UUID
 import anyio
 import anyio.abc
 from pydantic import TypeAdapter, ValidationError
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pyk8s.wire.accounts import Scope
 from pyk8s.wire.cluster import Cluster
@@ -55,7 +55,7 @@ from server.fanout.follow import (
     follow_owner,
 )
 from server.store import clusters
-from server.transport.connection import hang_up
+from server.transport.connection import frame_writer, hang_up, text_frame
 
 MINUTE: Final = 60.0
 CLUSTER_PREFIX: Final = "cluster:"
@@ -84,7 +84,7 @@ class Connection:
         self._websocket = websocket
         self._state = websocket.state
         self._stream = stream
-        self._sending = anyio.Lock(fast_acquire=True)
+        self._write_frame = frame_writer(websocket.scope)
         self._subscriptions: dict[str, anyio.CancelScope] = {}
         self._epoch: UUID | None = None
 
@@ -240,8 +240,8 @@ class Connection:
         async with aclosing(following):
             async for item in following:
                 match item:
-                    case Batch(frame=text):
-                        await self._send_text(text)
+                    case Batch(frame=ready):
+                        await self._write(ready)
                     case CaughtUp(seq=seq):
                         await self._send(Bookmark(topic=topic, seq=seq))
                     case FellBehind(first=first, last=last):
@@ -261,16 +261,18 @@ class Connection:
                         await self._send(
                             ClustersSnapshot(topic="clusters", seq=newest, clusters=living)
                         )
-                    case Batch(frame=text):
-                        await self._send_text(text)
+                    case Batch(frame=ready):
+                        await self._write(ready)
                     case CaughtUp(seq=seq):
                         await self._send(Bookmark(topic="clusters", seq=seq))
 
     async def _send(self, frame: ServerFrame) -> None:
-        await self._send_text(frame.model_dump_json(by_alias=True, exclude_none=False))
+        await self._write(text_frame(frame.model_dump_json(by_alias=True, exclude_none=False)))
 
-    async def _send_text(self, text: str) -> None:
-        async with self._sending:
-            if self._websocket.application_state is not WebSocketState.CONNECTED:
-                raise WebSocketDisconnect(1006)  # another task found out before this one
-            await self._stream.send(self._websocket.send_text(text))
+    async def _write(self, frame: bytes) -> None:
+        try:
+            waiting = self._write_frame(frame)
+            if waiting is not None:
+                await self._stream.send(waiting)
+        except OSError as error:
+            raise WebSocketDisconnect(1006) from error

@@ -10,12 +10,19 @@ import anyio
 from server.errors import Unavailable
 from server.store.runs import RUN_CHARS, RUN_EVENTS, Run, join
 from server.telemetry import get_logger
+from server.transport.connection import text_frame
 
 RING_CHARS: Final = 2 * 1024 * 1024
 FRAMES: Final = 16
 """So many frames are kept; followers at the same place share one."""
 RETRY_SECONDS: Final = 0.5
 """Between two tries while PostgreSQL is away."""
+
+
+def events_frame(topic: str, events: str) -> bytes:
+    """Write the WebSocket frame of events, which are JSON with commas between them."""
+    return text_frame(f'{{"type":"events","topic":"{topic}","events":[{events}]}}')
+
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 Read = Callable[[int], Awaitable[Sequence[Run]]]
@@ -43,7 +50,8 @@ class ClusterFeed:
         self.is_cut_off = False
         """Whether there is more and the last try to read it failed: PostgreSQL is away."""
         self._woken = anyio.Event()
-        self._frames: OrderedDict[tuple[int, int], str] = OrderedDict()
+        self._frames: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._nexts: dict[int, Run] = {}
 
     def begin(self, seq: int) -> None:
         """There are events up to `seq`; the first follower says so. The ring begins there."""
@@ -89,21 +97,29 @@ class ClusterFeed:
             return await self._read(cursor)
         if cursor >= self.head:
             return ()
-        return self._from_ring(cursor)
+        return (self._from_ring(cursor),)
 
-    def frame(self, topic: str, run: Run) -> str:
-        """Write the frame of these events; followers at the same place share the text."""
+    def frame(self, topic: str, run: Run) -> bytes:
+        """Write the frame of these events; followers at the same place share it."""
         place = (run.first, run.last)
-        text = self._frames.get(place)
-        if text is None:
-            text = f'{{"type":"events","topic":"{topic}","events":[{run.text}]}}'
-            self._frames[place] = text
+        frame = self._frames.get(place)
+        if frame is None:
+            frame = self._frames[place] = events_frame(topic, run.text)
             if len(self._frames) > FRAMES:
                 self._frames.popitem(last=False)
-        return text
+        return frame
 
-    def _from_ring(self, cursor: int) -> Sequence[Run]:
-        """Give what a frame can hold. Small runs make one: who is behind catches up with few."""
+    def _from_ring(self, cursor: int) -> Run:
+        """Give what a frame can hold. Who is at the same place gets the same."""
+        run = self._nexts.get(cursor)
+        if run is None:
+            if len(self._nexts) == FRAMES:
+                self._nexts.clear()
+            run = self._nexts[cursor] = self._joined(cursor)
+        return run
+
+    def _joined(self, cursor: int) -> Run:
+        """Make one of small runs: who is behind catches up with few."""
         ahead = list(takewhile(lambda run: run.last > cursor, reversed(self._ring)))
         taken: list[Run] = []
         count = chars = 0
@@ -114,7 +130,7 @@ class ClusterFeed:
             if taken and (count > RUN_EVENTS or chars > RUN_CHARS):
                 break
             taken.append(next_run)
-        return (join(taken),)
+        return join(taken)
 
     async def _read_on(self) -> None:
         try:
@@ -141,6 +157,7 @@ class ClusterFeed:
             self._ring.append(run)
             self._ring_chars += len(run.text)
             self.head = run.last
+        self._nexts.clear()
         while self._ring_chars > RING_CHARS and len(self._ring) > 1:
             dropped = self._ring.popleft()
             self._ring_chars -= len(dropped.text)

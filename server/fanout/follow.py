@@ -13,6 +13,7 @@ import anyio
 
 from pyk8s.wire.cluster import Cluster, Phase
 from server.errors import Unavailable
+from server.fanout.feed import events_frame
 from server.fanout.hub import READ_SECONDS, Hub, OwnerWatch
 from server.store import clusters, event_reads
 from server.store.database import Database
@@ -26,10 +27,10 @@ RETRY_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events in order. `frame` is how they go over the WebSocket."""
+    """Events in order. `frame` is how they go over the WebSocket, header and all."""
 
     run: Run
-    frame: str
+    frame: bytes
 
     @property
     def events(self) -> list[StoredEvent]:
@@ -196,4 +197,4 @@ async def _state_events(
         if events:
             inner = SEPARATOR.join(event.encode(cluster_id) for event in events)
             run = Run(events[0].seq, last, SEPARATOR.join(event.text for event in events))
-            yield Batch(run, f'{{"type":"events","topic":"clusters","events":[{inner}]}}')
+            yield Batch(run, events_frame("clusters", inner))

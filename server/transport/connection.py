@@ -1,13 +1,39 @@
 """What an application may do with the connection that a request came over."""
 
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
+
+from websockets.frames import Frame, Opcode
 
 HANG_UP: Final = "pyk8s.hang_up"
 """The extension of the ASGI scope under which the connection can be ended at once."""
 
 TAKE_TIME: Final = "pyk8s.take_time"
 """The extension under which the limit on the time of a whole request can be lifted."""
+
+WRITE_FRAME: Final = "pyk8s.write_frame"
+"""The extension under which a frame of `text_frame` can be written to a WebSocket."""
+
+WriteFrame = Callable[[bytes], Awaitable[None] | None]
+"""Writes at once, or gives what to wait for where the peer has not taken what came before.
+
+Raises OSError: the connection has ended.
+"""
+
+
+def text_frame(text: str) -> bytes:
+    """Write a message as the bytes of its WebSocket frame (RFC 6455, 5.2).
+
+    What a server sends is not masked, and here not compressed: so it is the same for everybody,
+    and written once however many it goes to.
+    """
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+
+
+def frame_writer(scope: MutableMapping[str, Any]) -> WriteFrame:
+    """Give the way to write ready-made frames to the WebSocket of this scope."""
+    write: WriteFrame = scope["extensions"][WRITE_FRAME]
+    return write
 
 
 def take_time(scope: MutableMapping[str, Any]) -> None:

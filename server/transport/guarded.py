@@ -5,7 +5,7 @@ application how to do so (`server.transport.connection.hang_up`).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -14,8 +14,9 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
+from websockets.protocol import OPEN
 
-from server.transport.connection import HANG_UP, TAKE_TIME
+from server.transport.connection import HANG_UP, TAKE_TIME, WRITE_FRAME
 
 REQUEST_SECONDS: Final = 20.0
 """A request is here, with its body (64 KiB at most), within this time, or never; unless the
@@ -168,6 +169,23 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         elif self.close_sent:
             self._feed()
 
+    def write_frame(self, frame: bytes) -> Awaitable[None] | None:
+        """Write a frame that is whole already.
+
+        Raises:
+            ClientDisconnected: the connection has ended.
+        """
+        if not self.writable.is_set():
+            return self._write_later(frame)
+        if self.conn.state is not OPEN or self.disconnected or self._has_failed:
+            raise ClientDisconnected
+        self.transport.write(frame)
+        return None
+
+    async def _write_later(self, frame: bytes) -> None:
+        await self.writable.wait()
+        self.write_frame(frame)
+
     def handle_connect(self, event: Request) -> None:
         """Give the application a way to hang up."""
         super().handle_connect(event)
@@ -175,6 +193,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             ways: dict[Any, Any] = {
                 **(self.scope["extensions"] or {}),
                 HANG_UP: self.transport.abort,
+                WRITE_FRAME: self.write_frame,
             }
             self.scope["extensions"] = ways
 

@@ -230,7 +230,7 @@ async def test_the_owner_hears_of_all_their_clusters(database: Database, owner: 
                 assert isinstance(item, Batch)
                 heard += [
                     (
-                        "second" if str(second.id) in item.frame else "first",
+                        "second" if str(second.id).encode() in item.frame else "first",
                         event.seq,
                         "end" if event.data.get("to") == "deleted" else event.type,
                     )
