@@ -3,7 +3,7 @@
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import anyio
 
@@ -31,13 +31,28 @@ Read = Callable[[int], Awaitable[Sequence[Run]]]
 log = get_logger(__name__)
 
 
+class Listener(Protocol):
+    """A follower that has everything that the feed has, and waits for more without a task."""
+
+    def take(self, run: Run, frame: bytes) -> bool:
+        """Take the next events at once. False: not now."""
+
+    def is_well(self, feed: "ClusterFeed") -> bool:
+        """Look, and say where it is. False: it has to do more than that."""
+
+    def go_on(self) -> None:
+        """Follow by yourself from where you are: the feed tells you nothing more."""
+
+
 class ClusterFeed:
     """A ring of the newest events; what is older comes from the database.
 
-    A hint has it read on, once, and only what has been read wakes those who follow.
+    A hint has it read on, once, and only what has been read wakes those who follow. Who has all
+    that there is can attach as a listener: it costs no task, and is told without being woken.
     """
 
-    def __init__(self, read: Read, start: Callable[[Work], None]) -> None:
+    def __init__(self, topic: str, read: Read, start: Callable[[Work], None]) -> None:
+        self._topic = topic
         self._read = read
         self._start = start
         self._ring: deque[Run] = deque()
@@ -52,6 +67,7 @@ class ClusterFeed:
         self._woken = anyio.Event()
         self._frames: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._nexts: dict[int, Run] = {}
+        self._listeners: dict[Listener, None] = {}  # a set that keeps its order
 
     def begin(self, seq: int) -> None:
         """There are events up to `seq`; the first follower says so. The ring begins there."""
@@ -73,6 +89,20 @@ class ClusterFeed:
         """Have all followers look, and say where they are."""
         self._woken.set()
         self._woken = anyio.Event()
+        for listener in tuple(self._listeners):
+            if not listener.is_well(self):
+                self._send_off(listener)
+
+    def attach(self, listener: "Listener", cursor: int) -> bool:
+        """Tell a listener of everything from now on. False: there is more already than it has."""
+        if cursor != self.head or self.is_behind:
+            return False
+        self._listeners[listener] = None
+        return True
+
+    def detach(self, listener: "Listener") -> None:
+        """Tell it nothing more."""
+        self._listeners.pop(listener, None)
 
     def next_wake(self) -> anyio.Event:
         """Give what is set when there is something. Take it before looking, wait on it after."""
@@ -99,12 +129,12 @@ class ClusterFeed:
             return ()
         return (self._from_ring(cursor),)
 
-    def frame(self, topic: str, run: Run) -> bytes:
+    def frame(self, run: Run) -> bytes:
         """Write the frame of these events; followers at the same place share it."""
         place = (run.first, run.last)
         frame = self._frames.get(place)
         if frame is None:
-            frame = self._frames[place] = events_frame(topic, run.text)
+            frame = self._frames[place] = events_frame(self._topic, run.text)
             if len(self._frames) > FRAMES:
                 self._frames.popitem(last=False)
         return frame
@@ -144,13 +174,29 @@ class ClusterFeed:
                     runs = ()
                 had_failed, self.is_cut_off = self.is_cut_off, not runs
                 if runs:
+                    before = self.head
                     self._extend(runs)
+                    self._tell(before)
                 if runs or not had_failed:
                     self.wake()
                 if not runs:
                     await anyio.sleep(RETRY_SECONDS)
         finally:
             self._is_reading = False
+
+    def _tell(self, cursor: int) -> None:
+        """Hand listeners, who are at `cursor`, all that came since. Who cannot is sent off."""
+        while self._listeners and cursor < self.head:
+            run = None if self.lags(cursor) else self._from_ring(cursor)
+            frame = b"" if run is None else self.frame(run)
+            for listener in tuple(self._listeners):
+                if run is None or run.is_end or not listener.take(run, frame):
+                    self._send_off(listener)
+            cursor = self.head if run is None else run.last
+
+    def _send_off(self, listener: "Listener") -> None:
+        self.detach(listener)
+        listener.go_on()
 
     def _extend(self, runs: Sequence[Run]) -> None:
         for run in runs:

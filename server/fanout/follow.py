@@ -5,6 +5,7 @@ is given up for it.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -13,7 +14,7 @@ import anyio
 
 from pyk8s.wire.cluster import Cluster, Phase
 from server.errors import Unavailable
-from server.fanout.feed import events_frame
+from server.fanout.feed import ClusterFeed, Listener, events_frame
 from server.fanout.hub import READ_SECONDS, Hub, OwnerWatch
 from server.store import clusters, event_reads
 from server.store.database import Database
@@ -64,10 +65,17 @@ Followed = Batch | CaughtUp | FellBehind | Ended
 
 
 async def follow_cluster(
-    hub: Hub, database: Database, cluster_id: UUID, *, after: int
+    hub: Hub,
+    database: Database,
+    cluster_id: UUID,
+    *,
+    after: int,
+    listener: Listener | None = None,
 ) -> AsyncGenerator[Followed, None]:
-    """Give every event with a number above `after`, then new ones as they are committed."""
-    topic = f"cluster:{cluster_id}"
+    """Give every event with a number above `after`, then new ones as they are committed.
+
+    `listener`: is told of those in this one's stead, which ends when there is nothing more.
+    """
     with hub.watch_cluster(cluster_id) as feed:
         while (last := await _last_seq(database, cluster_id, after)) is None:
             yield FellBehind(after + 1, after + 1)
@@ -76,36 +84,51 @@ async def follow_cluster(
             yield Ended(after)
             return
         feed.begin(last)
-        cursor, was_live, has_spoken = after, False, True
-        while True:
-            wake = feed.next_wake()
-            if was_live and feed.lags(cursor):
-                was_live = False
-                yield FellBehind(cursor + 1, feed.head)
-            try:
-                runs = await feed.after(cursor)
-            except Unavailable:
-                yield FellBehind(cursor + 1, max(feed.head, cursor + 1))
-                await anyio.sleep(AWAY_SECONDS)
-                continue
-            for run in runs:
-                cursor = run.last
-                yield Batch(run, feed.frame(topic, run))
-                if run.is_end:
-                    yield Ended(cursor)
-                    return
-            if runs:
-                has_spoken = True
-                continue
-            # While lines come one after the other, each of them says as much as a bookmark; so do
-            # those that are being read.
-            if feed.is_cut_off:
-                yield FellBehind(cursor + 1, max(feed.head, cursor + 1))
-            elif not feed.is_behind:
-                if not was_live or not has_spoken:
-                    yield CaughtUp(cursor)
-                was_live, has_spoken = True, False
-            await wake.wait()
+        async with aclosing(follow_feed(feed, after=after, listener=listener)) as following:
+            async for item in following:
+                yield item
+
+
+async def follow_feed(
+    feed: ClusterFeed,
+    *,
+    after: int,
+    was_live: bool = False,
+    listener: Listener | None = None,
+) -> AsyncGenerator[Followed, None]:
+    """Do the same with a feed that has begun, and is kept. `was_live`: it had everything once."""
+    cursor, has_spoken = after, True
+    while True:
+        wake = feed.next_wake()
+        if was_live and feed.lags(cursor):
+            was_live = False
+            yield FellBehind(cursor + 1, feed.head)
+        try:
+            runs = await feed.after(cursor)
+        except Unavailable:
+            yield FellBehind(cursor + 1, max(feed.head, cursor + 1))
+            await anyio.sleep(AWAY_SECONDS)
+            continue
+        for run in runs:
+            cursor = run.last
+            yield Batch(run, feed.frame(run))
+            if run.is_end:
+                yield Ended(cursor)
+                return
+        if runs:
+            has_spoken = True
+            continue
+        # While lines come one after the other, each of them says as much as a bookmark; so do
+        # those that are being read.
+        if feed.is_cut_off:
+            yield FellBehind(cursor + 1, max(feed.head, cursor + 1))
+        elif not feed.is_behind:
+            if not was_live or not has_spoken:
+                yield CaughtUp(cursor)
+            was_live, has_spoken = True, False
+            if listener is not None and feed.attach(listener, cursor):
+                return
+        await wake.wait()
 
 
 _OVER: Final = -1

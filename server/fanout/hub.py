@@ -166,19 +166,28 @@ class Hub:
     @contextmanager
     def watch_cluster(self, cluster_id: UUID) -> Iterator[ClusterFeed]:
         """Share the feed of a cluster with all that watch it at the same time."""
-        feed, watchers = self._feeds.get(cluster_id) or (
-            ClusterFeed(partial(self._read, cluster_id), self._start),
-            0,
-        )
-        self._feeds[cluster_id] = (feed, watchers + 1)
+        feed = self.watch(cluster_id)
         try:
             yield feed
         finally:
-            _, watchers = self._feeds[cluster_id]
-            if watchers == 1:
-                del self._feeds[cluster_id]
-            else:
-                self._feeds[cluster_id] = (feed, watchers - 1)
+            self.unwatch(cluster_id)
+
+    def watch(self, cluster_id: UUID) -> ClusterFeed:
+        """Give the feed of a cluster, and keep it until `unwatch` is called as often."""
+        feed, watchers = self._feeds.get(cluster_id) or (
+            ClusterFeed(f"cluster:{cluster_id}", partial(self._read, cluster_id), self._start),
+            0,
+        )
+        self._feeds[cluster_id] = (feed, watchers + 1)
+        return feed
+
+    def unwatch(self, cluster_id: UUID) -> None:
+        """Need the feed no longer."""
+        feed, watchers = self._feeds[cluster_id]
+        if watchers == 1:
+            del self._feeds[cluster_id]
+        else:
+            self._feeds[cluster_id] = (feed, watchers - 1)
 
     @contextmanager
     def watch_owner(self, owner_id: UUID) -> Iterator[OwnerWatch]:

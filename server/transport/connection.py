@@ -1,7 +1,7 @@
 """What an application may do with the connection that a request came over."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from collections.abc import MutableMapping
+from typing import Any, Final, Protocol
 
 from websockets.frames import Frame, Opcode
 
@@ -11,14 +11,22 @@ HANG_UP: Final = "pyk8s.hang_up"
 TAKE_TIME: Final = "pyk8s.take_time"
 """The extension under which the limit on the time of a whole request can be lifted."""
 
-WRITE_FRAME: Final = "pyk8s.write_frame"
-"""The extension under which a frame of `text_frame` can be written to a WebSocket."""
+FRAMES: Final = "pyk8s.frames"
+"""The extension under which frames of `text_frame` can be written to a WebSocket."""
 
-WriteFrame = Callable[[bytes], Awaitable[None] | None]
-"""Writes at once, or gives what to wait for where the peer has not taken what came before.
 
-Raises OSError: the connection has ended.
-"""
+class FrameWriter(Protocol):
+    """A WebSocket that takes frames as they are."""
+
+    def write_frame(self, frame: bytes) -> bool:
+        """Write at once. False: not now, the peer has not taken what came before.
+
+        Raises:
+            OSError: the connection has ended.
+        """
+
+    async def taken(self) -> None:
+        """Wait until the peer has taken enough for more to be written."""
 
 
 def text_frame(text: str) -> bytes:
@@ -30,10 +38,10 @@ def text_frame(text: str) -> bytes:
     return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
-def frame_writer(scope: MutableMapping[str, Any]) -> WriteFrame:
+def frame_writer(scope: MutableMapping[str, Any]) -> FrameWriter:
     """Give the way to write ready-made frames to the WebSocket of this scope."""
-    write: WriteFrame = scope["extensions"][WRITE_FRAME]
-    return write
+    writer: FrameWriter = scope["extensions"][FRAMES]
+    return writer
 
 
 def take_time(scope: MutableMapping[str, Any]) -> None:

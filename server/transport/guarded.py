@@ -5,7 +5,7 @@ application how to do so (`server.transport.connection.hang_up`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -16,7 +16,7 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 
-from server.transport.connection import HANG_UP, TAKE_TIME, WRITE_FRAME
+from server.transport.connection import FRAMES, HANG_UP, TAKE_TIME
 
 REQUEST_SECONDS: Final = 20.0
 """A request is here, with its body (64 KiB at most), within this time, or never; unless the
@@ -169,22 +169,22 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         elif self.close_sent:
             self._feed()
 
-    def write_frame(self, frame: bytes) -> Awaitable[None] | None:
-        """Write a frame that is whole already.
+    def write_frame(self, frame: bytes) -> bool:
+        """Write a frame that is whole already, if there is room for it.
 
         Raises:
             ClientDisconnected: the connection has ended.
         """
-        if not self.writable.is_set():
-            return self._write_later(frame)
         if self.conn.state is not OPEN or self.disconnected or self._has_failed:
             raise ClientDisconnected
+        if not self.writable.is_set():
+            return False
         self.transport.write(frame)
-        return None
+        return True
 
-    async def _write_later(self, frame: bytes) -> None:
+    async def taken(self) -> None:
+        """Wait until there is room again, or the connection has ended."""
         await self.writable.wait()
-        self.write_frame(frame)
 
     def handle_connect(self, event: Request) -> None:
         """Give the application a way to hang up."""
@@ -193,7 +193,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             ways: dict[Any, Any] = {
                 **(self.scope["extensions"] or {}),
                 HANG_UP: self.transport.abort,
-                WRITE_FRAME: self.write_frame,
+                FRAMES: self,
             }
             self.scope["extensions"] = ways
 

@@ -1,0 +1,44 @@
+"""The way out of one connection of the stream: frames go whole, and at once where they can."""
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pyk8s.wire.frames import ServerFrame
+from server.api.state import State
+from server.api.streams import Stream
+from server.transport.connection import frame_writer, text_frame
+
+
+class Outlet:
+    """Sends to one client. Whoever sends needs no lock: a frame is written with one call."""
+
+    def __init__(self, websocket: WebSocket[State], stream: Stream) -> None:
+        self._writer = frame_writer(websocket.scope)
+        self._stream = stream
+
+    async def send(self, frame: ServerFrame) -> None:
+        """Write a frame and send it. Raises as `write`."""
+        await self.write(ready(frame))
+
+    async def write(self, frame: bytes) -> None:
+        """Send a frame that is ready; wait until the client has taken what came before.
+
+        Raises:
+            WebSocketDisconnect: there is nobody any more.
+        """
+        try:
+            while not self._writer.write_frame(frame):
+                await self._stream.send(self._writer.taken())
+        except OSError as error:
+            raise WebSocketDisconnect(1006) from error
+
+    def write_now(self, frame: bytes) -> bool:
+        """Send a frame if that needs no waiting. False: it does, or there is nobody any more."""
+        try:
+            return self._writer.write_frame(frame)
+        except OSError:
+            return False
+
+
+def ready(frame: ServerFrame) -> bytes:
+    """Write a frame as it goes over the network."""
+    return text_frame(frame.model_dump_json(by_alias=True, exclude_none=False))
