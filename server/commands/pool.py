@@ -95,22 +95,26 @@ def _reason_to_wait(sight: Sight, kept: Collection[Member]) -> str | None:
     return None
 
 
-async def survey(database: Database, sizes: Mapping[str, int]) -> dict[str, Sight]:
-    """Look at every template that has, or should have, prebuilt clusters.
+async def survey(
+    database: Database, sizes: Mapping[str, int]
+) -> tuple[hosts.Host | None, dict[str, Sight]]:
+    """Look at every template that has, or should have, prebuilt clusters, and at their host.
 
     `sizes`: what the operator wants where no administrator has said anything.
     """
     async with database.reading() as session:
-        host = await hosts.current(session)
         found = await pool.members(session)
         wanted = {**sizes, **await pool.sizes(session)}
+        if not found and not any(wanted.values()):
+            return None, {}
+        host = await hosts.current(session)
         people_wait = await pool.people_wait(session)
         failures = {
             template: await pool.failures_since_success(session, template) for template in wanted
         }
     if host is None:
-        return {}
-    return {
+        return None, {}
+    return host, {
         template: Sight(
             size=wanted.get(template, 0),
             version=host.facts.default_kubernetes_version,
@@ -127,7 +131,7 @@ async def survey(database: Database, sizes: Mapping[str, int]) -> dict[str, Sigh
 
 async def states(database: Database, sizes: Mapping[str, int]) -> list[PoolState]:
     """Tell how the pool is, for administrators; templates without one have size 0."""
-    sights = await survey(database, sizes)
+    _, sights = await survey(database, sizes)
     return [_state(template, sights.get(template)) for template in PRESETS]
 
 
@@ -160,9 +164,8 @@ async def look_after(
     database: Database, sizes: Mapping[str, int], *, max_age_seconds: int
 ) -> Mapping[str, Plan]:
     """Make the plan of every template, and do it. `sizes`: as for `survey`."""
-    plans = {template: plan(sight) for template, sight in (await survey(database, sizes)).items()}
-    async with database.reading() as session:
-        host = await hosts.current(session)
+    host, sights = await survey(database, sizes)
+    plans = {template: plan(sight) for template, sight in sights.items()}
     if host is not None:
         for template, todo in plans.items():
             await _do(database, template, todo, host, max_age_seconds)

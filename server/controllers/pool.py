@@ -9,7 +9,7 @@ from server.store.database import Database
 from server.telemetry import get_logger
 
 TICK_SECONDS: Final = 2.0
-"""The place of one that was taken is to be filled soon; a look costs three small queries."""
+"""The place of one that was taken is to be filled soon; without a pool a look is two queries."""
 
 log = get_logger(__name__)
 

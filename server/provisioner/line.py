@@ -56,11 +56,9 @@ class Line:
         except TimeoutError:
             return f"The machine has not told for {SPACE_SECONDS:g} s what room it has"
 
-    async def next(self, session: WriteSession, space: Space | str | None) -> UUID | None:
+    async def next(self, session: WriteSession, space: Space | str) -> UUID | None:
         """Give the first one's job if there is a place for it. The caller has taken its turn."""
         self._reason = None
-        if space is None:
-            return None
         waiting = await line.waiting(session, self._shop.host_id)
         if not waiting:
             return None

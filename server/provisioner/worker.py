@@ -108,11 +108,15 @@ class Worker:
         try:
             # What needs no place first: it must not wait for the machine to be measured, which
             # takes seconds when Docker is busy, and somebody waits for a wake.
-            job = await self._take(None, is_fresh_wanted=False)
-            if job is None and await self._is_measured():
-                job = await self._take(self._measured(), is_fresh_wanted=True)
-                if job is None:
-                    await self._line.tell()
+            job = await self._take(None)
+            if job is not None or not await self._is_measured():
+                return job
+            space = self._measured()
+            if space is None:  # nobody waits
+                return None
+            job = await self._take(space)
+            if job is None:
+                await self._line.tell()
             return job
         except Unavailable as error:
             log.warning("no_claim", reason=error.detail)
@@ -136,7 +140,8 @@ class Worker:
         measured, self._measuring = self._measuring, None
         return measured.result()
 
-    async def _take(self, space: Space | str | None, *, is_fresh_wanted: bool) -> ClaimedJob | None:
+    async def _take(self, space: Space | str | None) -> ClaimedJob | None:
+        """Claim a job. `space` None: only one that needs no place of its own."""
         async with self._shop.database.transaction() as session:
             await claims.take_turn(session)
             return await claims.claim(
@@ -145,7 +150,7 @@ class Worker:
                 worker=self._name,
                 lease_seconds=LEASE_SECONDS,
                 kinds=[kind for kind, room in self._room.items() if room > 0],
-                fresh=await self._line.next(session, space) if is_fresh_wanted else None,
+                fresh=await self._line.next(session, space) if space is not None else None,
             )
 
     async def _pause(self) -> None:
