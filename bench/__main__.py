@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -131,12 +132,20 @@ def main(argv: Sequence[str]) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("stopped; nothing is left behind")
         return 130
+    if flame is not None:
+        entitle(flame, f"{measured[0].what}: where the server is")
     report.show(Console(), measured, given.suite)
     console.print(f"written: {flame or f'{results}/{given.suite}.json, {images}/bench-*.svg'}")
     if broken:
         console.print(f"[red]broken:[/] {', '.join(broken)}")
         return 1
     return 0
+
+
+def entitle(flame: Path, title: str) -> None:
+    """Give a flame graph a title in place of py-spy's, which is its command line."""
+    drawn = flame.read_text(encoding="utf-8")
+    flame.write_text(re.sub(r"py-spy record[^<]*", title, drawn, count=1), encoding="utf-8")
 
 
 def profile_all(row: str, flame: Path, scale: Scale) -> None:
