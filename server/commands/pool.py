@@ -66,8 +66,10 @@ def plan(sight: Sight) -> Plan:
     good = [
         each for each in sight.members if each not in wrong and each.phase is not Phase.DELETING
     ]
-    too_many = good[: max(0, len(good) - sight.size)]
-    kept = good[len(too_many) :]
+    # What is still being built goes first: what is ready serves the next who asks. Then the oldest.
+    by_use = sorted(good, key=lambda each: each.phase in USABLE)
+    too_many = by_use[: max(0, len(good) - sight.size)]
+    kept = [each for each in good if each not in too_many]
     awake = [each for each in kept if each.phase is Phase.READY and not each.is_changing]
     asleep = [each for each in kept if each.phase is Phase.PAUSED and not each.is_changing]
     waits_for = None

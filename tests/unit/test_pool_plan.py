@@ -86,3 +86,10 @@ def test_what_is_wrong_old_or_too_much_goes() -> None:
     made = plan(replace(EMPTY, size=1, members=[each for each in found if each != found[3]]))
     assert made == Plan(delete=ids(1, 2, 3, 6), wake=ids(7))
     assert plan(replace(EMPTY, size=0, members=found[-2:])).delete == ids(6, 7)
+
+
+def test_a_pool_that_shrinks_keeps_what_is_ready() -> None:
+    found = [member(1, Phase.PAUSED), member(2), member(3, Phase.PROVISIONING, is_changing=True)]
+    assert plan(replace(EMPTY, size=2, members=found)) == Plan(delete=ids(3))
+    assert plan(replace(EMPTY, size=1, members=found)).delete == ids(3, 1)
+    assert plan(replace(EMPTY, size=0, members=found)).delete == ids(3, 1, 2)
