@@ -5,11 +5,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pyk8s.wire.frames import ServerFrame
 from server.api.state import State
 from server.api.streams import Stream
-from server.transport.connection import frame_writer, text_frame
+from server.fanout.frames import ready
+from server.transport.connection import frame_writer
 
 
 class Outlet:
     """Sends to one client. Whoever sends needs no lock: a frame is written with one call."""
+
+    __slots__ = ("_stream", "_writer")
 
     def __init__(self, websocket: WebSocket[State], stream: Stream) -> None:
         self._writer = frame_writer(websocket.scope)
@@ -37,8 +40,3 @@ class Outlet:
             return self._writer.write_frame(frame)
         except OSError:
             return False
-
-
-def ready(frame: ServerFrame) -> bytes:
-    """Write a frame as it goes over the network."""
-    return text_frame(frame.model_dump_json(by_alias=True, exclude_none=False))

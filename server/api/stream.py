@@ -1,11 +1,11 @@
 """The WebSocket /api/v1/stream: subscribe, snapshot or replay, live, end."""
 
 from contextlib import suppress
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 import anyio
-import anyio.abc
 from pydantic import TypeAdapter, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -47,7 +47,10 @@ from server.api.subscription import (
 )
 from server.errors import Unavailable, ValidationFailed
 from server.store import clusters
+from server.telemetry import get_logger
 from server.transport.connection import hang_up
+
+log = get_logger(__name__)
 
 MINUTE: Final = 60.0
 
@@ -68,45 +71,39 @@ async def stream(websocket: WebSocket[State]) -> None:
 
 
 class Connection:
-    """One client and its subscriptions, which work in tasks of the connection's group."""
+    """One client and its subscriptions, which work in tasks of the hub's."""
+
+    __slots__ = ("_epoch", "_outlet", "_sources", "_stream", "_subscriptions", "_websocket")
 
     def __init__(self, websocket: WebSocket[State], stream: Stream) -> None:
         self._websocket = websocket
-        self._state = websocket.state
         self._stream = stream
         self._outlet = Outlet(websocket, stream)
         self._subscriptions: dict[str, Subscription] = {}
         self._epoch: UUID | None = None
+        self._sources = Sources(
+            hub=websocket.state["hub"],
+            database=websocket.state["database"],
+            owner_id=stream.principal.user.id,
+            outlet=self._outlet,
+            start=self._start,
+        )
 
     async def serve(self) -> None:
         """Talk until one side has enough."""
         is_gone = False
         try:
             with self._stream.scope:
-                async with anyio.create_task_group() as tasks:
-                    try:
-                        await self._read(self._sources(tasks))
-                    except Closed as closed:
-                        self._stream.end(closed)
-                    finally:
-                        for topic in tuple(self._subscriptions):
-                            self._unsubscribe(topic)
-        except* WebSocketDisconnect:
+                await self._read()
+        except Closed as closed:
+            self._stream.end(closed)
+        except WebSocketDisconnect:
             is_gone = True  # there is nobody to tell
+        finally:
+            for topic in tuple(self._subscriptions):
+                self._unsubscribe(topic)
         if self._stream.ended is not None and not is_gone:
             await self._close(self._stream.ended)
-
-    def _sources(self, tasks: anyio.abc.TaskGroup) -> Sources:
-        def start(subscription: Subscription, work: Work) -> None:
-            tasks.start_soon(self._work, subscription, work)
-
-        return Sources(
-            hub=self._state["hub"],
-            database=self._state["database"],
-            owner_id=self._stream.principal.user.id,
-            outlet=self._outlet,
-            start=start,
-        )
 
     async def _close(self, closed: Closed) -> None:
         last: ServerFrame
@@ -120,7 +117,7 @@ class Connection:
         if limit.cancelled_caught:
             hang_up(self._websocket.scope)
 
-    async def _read(self, sources: Sources) -> None:
+    async def _read(self) -> None:
         self._epoch = await patiently(self._read_epoch)
         await self._outlet.send(
             Hello(
@@ -128,7 +125,7 @@ class Connection:
                 server_version=__version__,
                 epoch=self._epoch,
                 heartbeat_seconds=HEARTBEAT_SECONDS,
-                limits=limits_of(self._state["settings"]),
+                limits=limits_of(self._websocket.state["settings"]),
             )
         )
         window, frames = anyio.current_time(), 0
@@ -140,10 +137,10 @@ class Connection:
             frames += 1
             if frames > MAX_FRAMES_PER_MINUTE:
                 raise Closed("too_many", f"more than {MAX_FRAMES_PER_MINUTE} frames/min")
-            await self._take(message, sources)
+            await self._take(message)
 
     async def _read_epoch(self) -> UUID:
-        async with self._state["database"].reading() as session:
+        async with self._websocket.state["database"].reading() as session:
             return await clusters.epoch(session)
 
     async def _receive(self) -> str:
@@ -155,7 +152,7 @@ class Connection:
             raise Closed("malformed", "frames are JSON text, not binary")
         return text
 
-    async def _take(self, message: str, sources: Sources) -> None:
+    async def _take(self, message: str) -> None:
         try:
             frame = _FRAME.validate_json(message)
         except ValidationError as error:
@@ -168,9 +165,9 @@ class Connection:
             case Unsubscribe(topic=topic):
                 self._unsubscribe(topic)
             case Subscribe():
-                await self._subscribe(frame, sources)
+                await self._subscribe(frame)
 
-    async def _subscribe(self, frame: Subscribe, sources: Sources) -> None:
+    async def _subscribe(self, frame: Subscribe) -> None:
         topic = frame.topic
         if topic in self._subscriptions:
             await self._outlet.send(
@@ -184,29 +181,38 @@ class Connection:
         # Each topic begins in a task of its own: where it has to wait for PostgreSQL, the
         # connection goes on hearing what the client says.
         subscription = (
-            OwnerSubscription(sources, topic)
+            OwnerSubscription(self._sources, topic)
             if topic == ALL
-            else ClusterSubscription(sources, frame)
+            else ClusterSubscription(self._sources, frame)
         )
         self._subscriptions[topic] = subscription
-        sources.start(subscription, subscription.begin)
+        self._start(subscription, subscription.begin)
 
     def _unsubscribe(self, topic: str) -> None:
         subscription = self._subscriptions.pop(topic, None)
         if subscription is not None:
             subscription.end()
 
+    def _start(self, subscription: Subscription, work: Work) -> None:
+        self._sources.hub.start(partial(self._work, subscription, work))
+
     async def _work(self, subscription: Subscription, work: Work) -> None:
         """Follow a topic. One that cannot be read for now costs nothing but its subscription."""
         topic = subscription.topic
-        with subscription.working():
-            try:
+        try:
+            with subscription.working():
                 await work()
-            except Closed as closed:  # the first to say why ends all of the connection
-                self._stream.end(closed)
-            except Unavailable as error:
-                refused = StreamError(topic=topic, code="unavailable", detail=error.detail)
+        except Closed as closed:  # the first to say why ends all of the connection
+            self._stream.end(closed)
+        except Unavailable as error:
+            subscription.end()
+            refused = StreamError(topic=topic, code="unavailable", detail=error.detail)
+            with suppress(WebSocketDisconnect):
                 await self._outlet.send(refused)
-                subscription.end()
+        except WebSocketDisconnect:
+            subscription.end()  # who reads from the client hears of it too
+        except Exception:  # a defect in one must not end what serves all
+            log.exception("subscription_broke", topic=topic)
+            hang_up(self._websocket.scope)
         if subscription.is_over and self._subscriptions.get(topic) is subscription:
             del self._subscriptions[topic]

@@ -6,10 +6,9 @@ own: ten thousand of them are asked for with one.
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 import anyio
@@ -39,13 +38,24 @@ class TooManySockets(LabError):
 class Stream:
     """One that is open: a WebSocket, SSE or a followed log. What it does is done in its `scope`."""
 
-    def __init__(self, principal: Principal) -> None:
+    __slots__ = ("_on_closed", "_sends", "_since", "ended", "principal", "scope")
+
+    def __init__(self, principal: Principal, on_closed: Callable[["Stream"], None]) -> None:
         self.principal = principal
         self.scope = anyio.CancelScope()
         self.ended: Closed | None = None
         """Why it has to end, if it has to."""
+        self._on_closed = on_closed
         self._sends = 0
         self._since = 0.0
+
+    def __enter__(self) -> Self:
+        """Be open during a block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Be closed, and count no more."""
+        self._on_closed(self)
 
     async def send(self, sending: Awaitable[None]) -> None:
         """Send, noting that somebody waits."""
@@ -81,9 +91,8 @@ class Streams:
         self._doubt = anyio.Event()
         self._is_stopping = False
 
-    @contextmanager
-    def admit(self, principal: Principal) -> Iterator[Stream]:
-        """Count a stream while it is open.
+    def admit(self, principal: Principal) -> Stream:
+        """Count a stream until the block that it is used in ends.
 
         Raises:
             TooManySockets: the user has too many already.
@@ -95,21 +104,22 @@ class Streams:
                 fix="close a tab or a program; one stream can follow many clusters",
                 retry_after=5,
             )
-        stream = Stream(principal)
+        stream = Stream(principal, self._close)
         self._count[user_id] += 1
         self._open.add(stream)
         if self._is_stopping:
             stream.end(_restart())
-        try:
-            yield stream
-        finally:
-            self._open.discard(stream)
-            self._count[user_id] -= 1
-            if not self._count[user_id]:
-                del self._count[user_id]
-            if not self._open:
-                self._emptied.set()
-                self._emptied = anyio.Event()
+        return stream
+
+    def _close(self, stream: Stream) -> None:
+        user_id = stream.principal.user.id
+        self._open.discard(stream)
+        self._count[user_id] -= 1
+        if not self._count[user_id]:
+            del self._count[user_id]
+        if not self._open:
+            self._emptied.set()
+            self._emptied = anyio.Event()
 
     async def emptied(self) -> None:
         """Wait until nobody has a stream open."""

@@ -1,6 +1,6 @@
 """What a connection of the stream follows: one cluster, or all clusters of its user.
 
-A subscription works in a task of the connection while it has something to do. Who has all that
+A subscription works in a task of the hub while it has something to do. Who has all that
 a cluster's feed has needs none: the feed hands it what is new, and sends it to work when that
 does not go at once.
 """
@@ -17,7 +17,7 @@ import anyio
 from pyk8s.wire.cluster import Cluster
 from pyk8s.wire.frames import Bookmark, ClusterSnapshot, ClustersSnapshot, End, Lagged, Subscribe
 from server.api.audience import patiently
-from server.api.outlet import Outlet, ready
+from server.api.outlet import Outlet
 from server.api.protocol import Closed
 from server.fanout.feed import ClusterFeed
 from server.fanout.follow import (
@@ -51,7 +51,7 @@ class Sources:
     owner_id: UUID
     outlet: Outlet
     start: Callable[["Subscription", Work], None]
-    """Does the work of a subscription in a task of the connection."""
+    """Does the work of a subscription in a task."""
 
 
 class Subscription:
@@ -69,6 +69,8 @@ class Subscription:
     def working(self) -> Iterator[None]:
         """Do some work, until the subscription ends."""
         self._scope = scope = anyio.CancelScope()
+        if self.is_over:  # before the task had begun
+            scope.cancel()
         with scope:
             yield
         if self._scope is scope:
@@ -136,6 +138,8 @@ class ClusterSubscription(Subscription):
                 f"you have {self._after}, the log ends at {cluster.last_seq}",
                 topic=self.topic,
             )
+        if self.is_over:  # nobody would let go of the feed
+            return
         self._cluster_id, feed = cluster.id, sources.hub.watch(cluster.id)
         self._feed = feed
         await self._follow(
@@ -167,8 +171,7 @@ class ClusterSubscription(Subscription):
         has_spoken, self._has_spoken = self._has_spoken, False
         if has_spoken or feed.is_behind:
             return True
-        bookmark = Bookmark(topic=self.topic, seq=self._cursor)
-        return self._sources.outlet.write_now(ready(bookmark))
+        return self._sources.outlet.write_now(feed.bookmark())
 
     def go_on(self) -> None:
         """Follow in a task from here on."""

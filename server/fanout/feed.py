@@ -7,21 +7,17 @@ from typing import Any, Final, Protocol
 
 import anyio
 
+from pyk8s.wire.frames import Bookmark
 from server.errors import Unavailable
+from server.fanout.frames import events_frame, ready
 from server.store.runs import RUN_CHARS, RUN_EVENTS, Run, join
 from server.telemetry import get_logger
-from server.transport.connection import text_frame
 
 RING_CHARS: Final = 2 * 1024 * 1024
 FRAMES: Final = 16
 """So many frames are kept; followers at the same place share one."""
 RETRY_SECONDS: Final = 0.5
 """Between two tries while PostgreSQL is away."""
-
-
-def events_frame(topic: str, events: str) -> bytes:
-    """Write the WebSocket frame of events, which are JSON with commas between them."""
-    return text_frame(f'{{"type":"events","topic":"{topic}","events":[{events}]}}')
 
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -67,6 +63,7 @@ class ClusterFeed:
         self._woken = anyio.Event()
         self._frames: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._nexts: dict[int, Run] = {}
+        self._bookmark = (-1, b"")
         self._listeners: dict[Listener, None] = {}  # a set that keeps its order
 
     def begin(self, seq: int) -> None:
@@ -138,6 +135,12 @@ class ClusterFeed:
             if len(self._frames) > FRAMES:
                 self._frames.popitem(last=False)
         return frame
+
+    def bookmark(self) -> bytes:
+        """Write the frame that says that there is nothing after `head`; it is shared as well."""
+        if self._bookmark[0] != self.head:
+            self._bookmark = (self.head, ready(Bookmark(topic=self._topic, seq=self.head)))
+        return self._bookmark[1]
 
     def _from_ring(self, cursor: int) -> Run:
         """Give what a frame can hold. Who is at the same place gets the same."""

@@ -14,7 +14,8 @@ import anyio
 
 from pyk8s.wire.cluster import Cluster, Phase
 from server.errors import Unavailable
-from server.fanout.feed import ClusterFeed, Listener, events_frame
+from server.fanout.feed import ClusterFeed, Listener
+from server.fanout.frames import events_frame
 from server.fanout.hub import READ_SECONDS, Hub, OwnerWatch
 from server.store import clusters, event_reads
 from server.store.database import Database

@@ -135,7 +135,8 @@ class Hub:
                     each.wake()
                 await sleep(BOOKMARK_SECONDS / SLICES)
 
-    def _start(self, work: Work) -> None:
+    def start(self, work: Work) -> None:
+        """Do some work for a follower in a task of the hub's own. It must not fail."""
         if self._tasks is None:
             self._waiting.append(work)
         else:
@@ -175,7 +176,7 @@ class Hub:
     def watch(self, cluster_id: UUID) -> ClusterFeed:
         """Give the feed of a cluster, and keep it until `unwatch` is called as often."""
         feed, watchers = self._feeds.get(cluster_id) or (
-            ClusterFeed(f"cluster:{cluster_id}", partial(self._read, cluster_id), self._start),
+            ClusterFeed(f"cluster:{cluster_id}", partial(self._read, cluster_id), self.start),
             0,
         )
         self._feeds[cluster_id] = (feed, watchers + 1)

@@ -22,6 +22,10 @@ async def until(is_so: Callable[[], object]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def no_more_tasks_than(count: int) -> None:
+    await until(lambda: len(asyncio.all_tasks()) <= count)
+
+
 async def live(caller: Caller, lab_server: LabServer, socket: Any, topic: str) -> ClusterFeed:
     """Subscribe, and wait until there is nothing more."""
     await socket.send(json.dumps({"type": "subscribe", "topic": topic}))
@@ -41,7 +45,7 @@ async def test_a_live_subscription_has_no_task_and_leaves_nothing(
     async with ann.stream() as socket:
         before = len(asyncio.all_tasks())
         await live(ann, lab_server, socket, topic)
-        await until(lambda: len(asyncio.all_tasks()) <= before)
+        await no_more_tasks_than(before)
         await socket.send(json.dumps({"type": "unsubscribe", "topic": topic}))
         await until(lambda: not hub._feeds)
         await live(ann, lab_server, socket, topic)
@@ -52,6 +56,29 @@ async def test_a_live_subscription_has_no_task_and_leaves_nothing(
         while (told := await frame(socket))["type"] != "end":
             pass
         assert told["topic"] == topic
+        await until(lambda: not hub._feeds)
+
+
+async def test_whoever_leaves_at_any_moment_leaves_nothing(
+    ann: Caller, lab_server: LabServer
+) -> None:
+    cluster = await ann.create(name="demo")
+    await ann.until("demo", "ready")
+    topic, hub = f"cluster:{cluster['id']}", lab_server.state["hub"]
+    for wait in (0.0, 0.001, 0.003, 0.01, 0.03):
+        async with ann.stream() as socket:
+            before = len(asyncio.all_tasks())
+            for name in (topic, "clusters") * 3:
+                await socket.send(json.dumps({"type": "subscribe", "topic": name}))
+                await asyncio.sleep(wait)
+                await socket.send(json.dumps({"type": "unsubscribe", "topic": name}))
+            await socket.send(json.dumps({"type": "ping", "nonce": "n"}))
+            while (await frame(socket))["type"] != "pong":
+                pass
+            await until(lambda: not hub._feeds and not any(hub._owners.values()))
+            await no_more_tasks_than(before)
+            await socket.send(json.dumps({"type": "subscribe", "topic": topic}))
+            await asyncio.sleep(wait)
         await until(lambda: not hub._feeds)
 
 
