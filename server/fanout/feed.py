@@ -83,12 +83,15 @@ class ClusterFeed:
             self._start(self._read_on)
 
     def wake(self) -> None:
-        """Have all followers look, and say where they are."""
-        self._woken.set()
-        self._woken = anyio.Event()
+        """Have all followers and listeners look, and say where they are."""
+        self._wake_followers()
         for listener in tuple(self._listeners):
             if not listener.is_well(self):
                 self._send_off(listener)
+
+    def _wake_followers(self) -> None:
+        self._woken.set()
+        self._woken = anyio.Event()
 
     def attach(self, listener: "Listener", cursor: int) -> bool:
         """Tell a listener of everything from now on. False: there is more already than it has."""
@@ -180,10 +183,11 @@ class ClusterFeed:
                     before = self.head
                     self._extend(runs)
                     self._tell(before)
-                if runs or not had_failed:
+                    self._wake_followers()
+                    continue
+                if not had_failed:
                     self.wake()
-                if not runs:
-                    await anyio.sleep(RETRY_SECONDS)
+                await anyio.sleep(RETRY_SECONDS)
         finally:
             self._is_reading = False
 
@@ -191,11 +195,15 @@ class ClusterFeed:
         """Hand listeners, who are at `cursor`, all that came since. Who cannot is sent off."""
         while self._listeners and cursor < self.head:
             run = None if self.lags(cursor) else self._from_ring(cursor)
-            frame = b"" if run is None else self.frame(run)
-            for listener in tuple(self._listeners):
-                if run is None or run.is_end or not listener.take(run, frame):
+            if run is None or run.is_end:  # it is for each of them to do what comes then
+                for listener in tuple(self._listeners):
                     self._send_off(listener)
-            cursor = self.head if run is None else run.last
+                return
+            frame = self.frame(run)
+            for listener in tuple(self._listeners):
+                if not listener.take(run, frame):
+                    self._send_off(listener)
+            cursor = run.last
 
     def _send_off(self, listener: "Listener") -> None:
         self.detach(listener)

@@ -83,7 +83,7 @@ async def test_all_are_handed_the_same_frame_and_it_was_read_once() -> None:
     assert b'"topic":"cluster:x"' in several[0].frames[0]
     await stage.commit(run(5, 9))
     assert [len(each.frames) for each in several] == [2] * 5
-    assert not any(each.sent_off for each in several)
+    assert not any(each.sent_off or each.looks for each in several)
 
 
 async def test_who_has_less_or_while_more_is_read_cannot_attach() -> None:
