@@ -28,13 +28,20 @@ async def reap(database: Database) -> int:
     return len(over)
 
 
+async def _is_there_any(database: Database) -> bool:
+    """Look with one query: mostly there is nothing to do, and the rest takes transactions."""
+    async with database.reading() as session:
+        return await clusters.has_ends_within(session, max(WARNINGS_SECONDS))
+
+
 async def run(database: Database, *, tick: Callable[[], Awaitable[None]]) -> None:
     """Reap at every tick until cancelled."""
     while True:
         try:
-            await reap(database)
-            for seconds in WARNINGS_SECONDS:
-                await warn_of_ends(database, seconds=seconds)
+            if await _is_there_any(database):
+                await reap(database)
+                for seconds in WARNINGS_SECONDS:
+                    await warn_of_ends(database, seconds=seconds)
         except LabError as error:
             log.warning("reaping_failed", code=error.code, detail=error.detail)
         await tick()

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from pyk8s.wire.cluster import Phase
+from pyk8s.wire.cluster import USABLE
 from server.store.access_tables import AccessRow
 from server.store.database import ReadSession, WriteSession
 from server.store.tables import AttemptRow, ClusterRow, HostRow
@@ -78,11 +78,10 @@ async def place_of(session: ReadSession, cluster_id: UUID) -> Place | None:
 
 async def usable_among(session: ReadSession, cluster_ids: Collection[UUID]) -> set[UUID]:
     """Give those clusters of these that are ready or paused."""
-    usable = (Phase.READY.value, Phase.PAUSED.value)
     return set(
         await session.scalars(
             select(ClusterRow.id).where(
-                ClusterRow.id.in_(cluster_ids), ClusterRow.phase.in_(usable)
+                ClusterRow.id.in_(cluster_ids), ClusterRow.phase.in_(USABLE)
             )
         )
     )

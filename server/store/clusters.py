@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from pyk8s.wire.cluster import MAX_TTL_SECONDS, Cluster, Phase
+from pyk8s.wire.cluster import MAX_TTL_SECONDS, USABLE, Cluster, Phase
 from pyk8s.wire.facts import Created, EventData
 from pyk8s.wire.service import FieldError
 from server.errors import NotFound, ValidationFailed
@@ -210,7 +210,7 @@ async def claim_lease_warning(session: WriteSession, *, seconds: int) -> list[UU
         update(ClusterRow)
         .where(
             ClusterRow.deleted_at.is_(None),
-            ClusterRow.phase.in_([Phase.READY.value, Phase.PAUSED.value]),
+            ClusterRow.phase.in_(USABLE),
             ClusterRow.expires_at > func.now(),
             ClusterRow.expires_at < func.now() + timedelta(seconds=seconds),
             ClusterRow.ttl_seconds > seconds,
@@ -230,6 +230,16 @@ async def forget_lease_warning(session: WriteSession, cluster_id: UUID) -> None:
     )
 
 
+async def has_ends_within(session: ReadSession, seconds: int) -> bool:
+    """Tell whether a lease is over, or will be in so many seconds."""
+    ending = select(ClusterRow.id).where(
+        ClusterRow.deleted_at.is_(None),
+        ClusterRow.expires_at < func.now() + timedelta(seconds=seconds),
+        ClusterRow.phase.in_(USABLE),
+    )
+    return bool(await session.scalar(select(ending.exists())))
+
+
 async def expired(session: ReadSession, limit: int) -> list[tuple[UUID, UUID]]:
     """List (cluster, owner) whose lease is over by the database's clock."""
     rows = await session.execute(
@@ -237,7 +247,7 @@ async def expired(session: ReadSession, limit: int) -> list[tuple[UUID, UUID]]:
         .where(
             ClusterRow.deleted_at.is_(None),
             ClusterRow.expires_at < func.now(),
-            ClusterRow.phase.in_([Phase.READY.value, Phase.PAUSED.value]),
+            ClusterRow.phase.in_(USABLE),
         )
         .order_by(ClusterRow.expires_at)
         .limit(limit)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from pyk8s.wire.cluster import Condition, Phase
+from pyk8s.wire.cluster import USABLE, Condition, Phase
 from pyk8s.wire.facts import EventData, PhaseChanged
 from server.store import event_log, jobs
 from server.store.access_tables import AccessRow
@@ -21,7 +21,6 @@ OWNER: Final = POOL
 """The hidden account."""
 SETTLING: Final = timedelta(seconds=30)
 """CoreDNS and the provisioner of volumes are up some 20 s after the node is Ready."""
-_USABLE: Final = (Phase.READY.value, Phase.PAUSED.value)
 _WELL: Final = frozenset({"Provisioned", "NodesRunning", "Paused", "Resumed"})
 """Reasons of the condition Ready when nothing is wrong with a cluster."""
 
@@ -73,7 +72,7 @@ async def take(session: WriteSession, wanted: Wanted) -> UUID | None:
         select(ClusterRow)
         .where(
             ClusterRow.owner_id == OWNER,
-            ClusterRow.phase.in_(_USABLE),
+            ClusterRow.phase.in_(USABLE),
             ClusterRow.template == wanted.template,
             ClusterRow.kubernetes_version == wanted.kubernetes_version,
             ClusterRow.control_planes == wanted.control_planes,
@@ -187,7 +186,7 @@ def ready_of(found: Collection[Member], template: str) -> list[Member]:
     return [
         each
         for each in found
-        if each.template == template and each.phase.value in _USABLE and each.is_well
+        if each.template == template and each.phase in USABLE and each.is_well
     ]
 
 
