@@ -1,18 +1,20 @@
 """Notes which clusters are being used, as seen by this process."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
 
 import anyio
 
-from pyk8s.wire.cluster import Phase
+from pyk8s.wire.cluster import Cluster, Phase
 from server.errors import LabError
 from server.store import clusters, use, waking
-from server.store.database import Database
+from server.store.database import Database, ReadSession, now
 from server.telemetry import get_logger
 
 FLUSH_SECONDS: Final = 1.0
@@ -28,7 +30,7 @@ class Use:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._noted: set[UUID] = set()
-        self._typed: set[UUID] = set()
+        self._typed: dict[UUID, float] = {}
         self._open: Counter[UUID] = Counter()
 
     def note(self, cluster_id: UUID) -> None:
@@ -37,7 +39,10 @@ class Use:
 
     def typing_into(self, cluster_id: UUID) -> Callable[[], None]:
         """Give what notes that somebody has typed into a terminal, and wakes the cluster."""
-        return partial(self._typed.add, cluster_id)
+        return partial(self._note_typing, cluster_id)
+
+    def _note_typing(self, cluster_id: UUID) -> None:
+        self._typed[cluster_id] = time.monotonic()
 
     @contextmanager
     def holding(self, cluster_id: UUID) -> Iterator[None]:
@@ -69,16 +74,26 @@ class Use:
         Raises:
             LabError: PostgreSQL does not answer; nothing is forgotten.
         """
-        typed, noted = {*self._typed}, {*self._noted}
-        used = typed | noted | (set(self._open) if with_open else set())
+        typed, noted = dict(self._typed), {*self._noted}
+        used = {*typed} | noted | (set(self._open) if with_open else set())
         if not used:
             return
         async with self._database.transaction() as session:
             await use.note(session, used)
         self._noted -= noted
-        for cluster_id in typed:
+        for cluster_id, typed_at in typed.items():
             async with self._database.transaction() as session:
                 if await waking.phase_of(session, cluster_id) is Phase.PAUSED:
                     cluster = await clusters.lock(session, cluster_id)
-                    await waking.ask(session, cluster, reason="Used")
-        self._typed -= typed
+                    if await _slept(session, cluster, seconds_ago=time.monotonic() - typed_at):
+                        await waking.ask(session, cluster, reason="Used")
+            if self._typed.get(cluster_id) == typed_at:
+                del self._typed[cluster_id]
+
+
+async def _slept(session: ReadSession, cluster: Cluster, *, seconds_ago: float) -> bool:
+    """Tell whether a paused cluster was so already; what was typed before a pause wakes nothing."""
+    at = await now(session) - timedelta(seconds=seconds_ago)
+    return all(
+        each.last_transition_time <= at for each in cluster.conditions if each.type == "Ready"
+    )

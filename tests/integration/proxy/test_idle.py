@@ -1,5 +1,6 @@
 """Clusters that nobody uses are paused; use is seen where it happens."""
 
+import asyncio
 from uuid import UUID
 
 from sqlalchemy import text
@@ -78,6 +79,20 @@ async def test_somebody_who_types_wakes_it(site: Site) -> None:
     await site.ann.until(site.mine, "ready")
     await age(database, SECONDS - 10)
     assert await paused(database) == 0, "to wake it is to use it"
+
+
+async def test_what_was_typed_before_a_pause_does_not_wake_it(site: Site) -> None:
+    use = site.server.state["use"]
+    path = f"/api/v1/clusters/{site.mine}"
+    use.typing_into(UUID(site.mine))()  # written down up to a second later
+    async with asyncio.timeout(20):
+        await site.ann.http.post(path + "/pause")
+        await site.ann.until(site.mine, "paused")
+        while use._typed:
+            await asyncio.sleep(0.05)
+    events = (await site.ann.http.get(path + "/events", params={"types": "phase_changed"})).json()
+    assert events["items"][-1]["data"]["to"] == "paused"
+    assert (await site.ann.http.get(path)).json()["phase"] == "paused"
 
 
 async def test_an_idle_pause_is_called_off_by_use(ann: Caller, lab_server: LabServer) -> None:
