@@ -223,6 +223,8 @@ def _plain(schema: Json) -> Iterator[str]:
     yield words.get(schema.get("format", "")) or str(schema.get("type", "anything"))
     if "minimum" in schema:
         yield f"from {schema['minimum']}"
+    if "maximum" in schema:
+        yield f"to {schema['maximum']}"
     if "maxLength" in schema:
         yield f"of at most {schema['maxLength']} characters"
 
