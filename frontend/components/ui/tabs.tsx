@@ -1,6 +1,6 @@
 "use client";
 
-import { useRef, type KeyboardEvent, type ReactNode } from "react";
+import { useEffect, useRef, type KeyboardEvent, type ReactNode } from "react";
 import { classes } from "@/lib/text/classes";
 
 interface TabsProps<T extends string> {
@@ -14,6 +14,9 @@ interface TabsProps<T extends string> {
 /** Tabs after the ARIA pattern: one stop of the Tab key, arrows move and choose. */
 export function Tabs<T extends string>({ label, tabs, value, onChange, children }: TabsProps<T>) {
   const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (list.current) showChosen(list.current);
+  }, [value]);
   const move = (event: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step === undefined) return;
@@ -54,4 +57,12 @@ export function Tabs<T extends string>({ label, tabs, value, onChange, children 
       </div>
     </>
   );
+}
+
+/** Scroll the strip, and nothing but it, until the chosen tab is in its middle: on a phone it may be cut off. */
+function showChosen(list: HTMLElement) {
+  const chosen = list.querySelector("[aria-selected=true]")?.getBoundingClientRect();
+  if (!chosen) return;
+  const strip = list.getBoundingClientRect();
+  list.scrollLeft += chosen.left - strip.left - (strip.width - chosen.width) / 2;
 }
