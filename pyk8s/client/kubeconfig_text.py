@@ -7,8 +7,6 @@ cannot do (JSON, anchors), it goes through a round trip of the YAML library inst
 
 import copy
 import io
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pyk8s.client.errors import KubeconfigProblem
+from pyk8s.client.yaml_blocks import block, scalar
 
 SECTIONS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 """Each list of a kubeconfig, and the key that its entries hold their value under."""
@@ -25,9 +24,6 @@ SECTIONS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 CURRENT = "current-context"
 EXTENSION = "pyk8s.io/cluster"
 """Marks a context as ours, and says of which cluster: names are used again, ids are not."""
-
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./=+-]*")
-_NOT_A_STRING = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +175,12 @@ class _Layout:
         for key, value in wanted.items():
             pair = next((pair for pair in self._root if pair[0].value == key), None)
             if pair is None:
-                body = "".join(_block(item, 0) for item in value) if key in SECTIONS else ""
-                appended += f"{key}:\n{body}" if body else f"{key}: {_scalar(value)}\n"
+                body = "".join(block(item, 0) for item in value) if key in SECTIONS else ""
+                appended += f"{key}:\n{body}" if body else f"{key}: {scalar(value)}\n"
             elif key in SECTIONS:
                 edits += self._section(pair[0], pair[1], value, context)
             elif key == CURRENT and pair[1].value != value:
-                edits.append(
-                    _Edit(pair[1].start_mark.index, pair[1].end_mark.index, _scalar(value))
-                )
+                edits.append(_Edit(pair[1].start_mark.index, pair[1].end_mark.index, scalar(value)))
         end = len(self._text)
         edits.append(_Edit(end, end, appended))
         edited = self._text
@@ -205,19 +199,19 @@ class _Layout:
                 after = self._starts[key.start_mark.line + 1]
                 if node.end_mark.index > node.start_mark.index:
                     yield _Edit(self._after_colon(key), node.end_mark.index, "")
-                yield _Edit(after, after, _block(entry, key.start_mark.column))
+                yield _Edit(after, after, block(entry, key.start_mark.column))
             return
         if not isinstance(node, SequenceNode) or node.flow_style:
             raise _UnusualError
         column = node.start_mark.column
-        block = _block(entry, column) if entry is not None else ""
+        written = block(entry, column) if entry is not None else ""
         places = [self._place(item, column) for item in node.value if _name(item) == context]
         for start, end in places:
-            yield _Edit(start, end, block)
-            block = ""
+            yield _Edit(start, end, written)
+            written = ""
         if not places and entry is not None:
             _, end = self._place(node.value[-1], column)
-            yield _Edit(end, end, block)
+            yield _Edit(end, end, written)
         if places and len(places) == len(node.value) and entry is None:
             colon = self._after_colon(key)
             yield _Edit(colon, colon, " []")
@@ -260,40 +254,6 @@ def _says(line: str) -> bool:
 def _name(item: Node) -> str | None:
     pairs = item.value if isinstance(item, MappingNode) else []
     return next((value.value for key, value in pairs if key.value == "name"), None)
-
-
-def _block(entry: Mapping[str, Any], column: int) -> str:
-    lines = list(_lines([entry]))
-    return "".join(f"{' ' * column}{line}\n" for line in lines)
-
-
-def _lines(value: Any) -> Iterator[str]:
-    """Write a value as kubectl does: blocks, two spaces, no indent for lists."""
-    if isinstance(value, list):
-        for item in value:
-            first, *rest = _lines(item)
-            yield f"- {first}"
-            yield from (f"  {line}" for line in rest)
-        return
-    if not isinstance(value, Mapping):
-        yield _scalar(value)
-        return
-    for key, part in value.items():
-        if isinstance(part, list) and part:
-            yield f"{key}:"
-            yield from _lines(part)
-        elif isinstance(part, Mapping) and part:
-            yield f"{key}:"
-            yield from (f"  {line}" for line in _lines(part))
-        else:
-            yield f"{key}: {_scalar(part)}"
-
-
-def _scalar(value: Any) -> str:
-    # JSON is YAML; a word that YAML 1.1 or 1.2 could read as something else is quoted.
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _NOT_A_STRING:
-        return value
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _unreadable(reason: str) -> KubeconfigProblem:

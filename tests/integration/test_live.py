@@ -36,6 +36,15 @@ async def live(caller: Caller, lab_server: LabServer, socket: Any, topic: str) -
     return next(feed for feed, _ in feeds.values() if feed._listeners)
 
 
+async def read_on(socket: Any, cursor: int, last: int) -> None:
+    """Read every event after `cursor`, each once, up to `last`."""
+    while cursor < last:
+        told = await frame(socket)
+        for event in told.get("events", ()):
+            cursor += 1
+            assert event["seq"] == cursor
+
+
 async def test_a_live_subscription_has_no_task_and_leaves_nothing(
     ann: Caller, lab_server: LabServer
 ) -> None:
@@ -104,15 +113,6 @@ async def test_who_stops_reading_catches_up_and_is_live_again(
                 last = await write(LINES, LONG)
                 await asyncio.sleep(0.1)
         socket.transport.resume_reading()
-        while cursor < last:
-            told = await frame(socket)
-            for event in told.get("events", ()):
-                cursor += 1
-                assert event["seq"] == cursor
+        await read_on(socket, cursor, last)
         await until(lambda: feed._listeners)
-        last = await write(1, "short")
-        while cursor < last:
-            told = await frame(socket)
-            for event in told.get("events", ()):
-                cursor += 1
-                assert event["seq"] == cursor
+        await read_on(socket, last, await write(1, "short"))
