@@ -18,8 +18,9 @@ from server.app import relaying, running
 from server.config import Settings, load
 from server.errors import StartFailed
 from server.telemetry import configure_log, get_logger
-from server.transport.guarded import GuardedHttp, GuardedWebSocket
-from server.transport.listening import IDLE_SECONDS, open_listener
+from server.transport.guarded_http import GuardedHttp
+from server.transport.guarded_websocket import GuardedWebSocket
+from server.transport.listening import IDLE_SECONDS, allow_open_files, open_listener
 
 GRACE_SECONDS = 8
 GOODBYE_SECONDS = 2.0
@@ -116,6 +117,7 @@ def listening(
 async def serve(settings: Settings) -> None:
     """Listen and serve until a signal comes."""
     log = get_logger(__name__)
+    allow_open_files()
     with listening(settings) as (listener, sockets):
         async with running(settings) as state, relaying(state, sockets):
             log.info("server_started", url=f"http://{settings.host}:{settings.port}")

@@ -6,7 +6,7 @@ from typing import Final
 
 from pyk8s.wire.frames import StreamLimits
 from server.config import Settings
-from server.transport.guarded import TOO_MANY
+from server.transport.guarded_websocket import TOO_MANY
 
 MAX_FRAME_BYTES: Final = 64 * 1024
 MAX_SUBSCRIPTIONS: Final = 64

@@ -17,7 +17,7 @@ from server.proxy.passage import Asked, Gate
 from server.proxy.refusals import Headers, OwnAnswer, Refusal
 from server.proxy.switching import Switched
 from server.telemetry import get_logger
-from server.transport.guarded import GuardedHttp
+from server.transport.guarded_http import GuardedHttp
 from server.transport.joining import PIECE_BYTES, join
 
 log = get_logger(__name__)

@@ -1,5 +1,6 @@
 """Listening sockets; what is accepted on them inherits their limits."""
 
+import resource
 import socket
 
 from server.errors import StartFailed
@@ -27,6 +28,21 @@ TCP_OPTIONS = {
     "TCP_KEEPINTVL": PROBE_SECONDS,
     "TCP_KEEPCNT": PROBES,
 }
+
+OPEN_FILES = 65_536
+"""A socket is a file. Far more than a server has use for is no good to the programs that it starts,
+some of which look at each possible number."""
+
+
+def allow_open_files() -> None:
+    """Let this process, and what it starts, have as many files open as it may, within reason.
+
+    Most systems begin with 1,024, which a thousand people who watch would use up.
+    """
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def open_listener(host: str, port: int, *, fix: str) -> socket.socket:

@@ -10,7 +10,7 @@ import pytest
 
 from pyk8s import Conflict, Invalid, Lab
 from server.config import Settings
-from server.transport import guarded
+from server.transport import guarded_http
 from tests.archives import gzipped, image_archive, pieces_of
 from tests.integration.conftest import Caller, LabServer, sign_up
 from tests.integration.test_cli import Shell
@@ -133,7 +133,7 @@ async def test_an_archive_may_take_longer_than_other_requests(
 ) -> None:
     """Anybody else's body is waited for as briefly as before."""
     await ready(ann)
-    monkeypatch.setattr(guarded, "REQUEST_SECONDS", 1.0)
+    monkeypatch.setattr(guarded_http, "BODY_SECONDS", 1.0)
     path = "/api/v1/clusters/demo/images"
 
     async def slowly(data: bytes) -> Any:

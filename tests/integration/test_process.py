@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from server.store.embedded import EmbeddedPostgres
+from server.transport.listening import OPEN_FILES
 from tests.integration.conftest import free_port
 
 ACCOUNT = {"username": "ann", "password": "correct horse battery"}
@@ -91,6 +93,18 @@ async def test_a_stop_takes_everything_down(data_dir: Path) -> None:
         async with asyncio.timeout(30):
             assert await process.wait() == 0
     assert not await EmbeddedPostgres(data_dir).is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_more_open_files_than_the_shell_gave(data_dir: Path) -> None:
+    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, most), most))
+    try:
+        async with served(environment(data_dir)) as (process, _):
+            now, _ = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (given, most))
+    assert now == min(OPEN_FILES, most)
 
 
 async def test_a_kill_loses_nothing(data_dir: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from server.__main__ import listen
 from server.config import Settings
-from server.transport import guarded
+from server.transport import guarded_http
 from server.transport.listening import TCP_OPTIONS
 from tests.integration.by_hand import (
     BINARY,
@@ -193,7 +193,8 @@ async def test_half_a_request_is_not_waited_for(
     ann: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    monkeypatch.setattr(guarded, "REQUEST_SECONDS", 2.0)
+    monkeypatch.setattr(guarded_http, "HEAD_SECONDS", 1.0)
+    monkeypatch.setattr(guarded_http, "BODY_SECONDS", 2.0)
     whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     body = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     halves = {

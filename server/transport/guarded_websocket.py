@@ -1,6 +1,6 @@
-"""uvicorn's two protocols with the limits that they lack: time, sizes, numbers of small frames.
+"""uvicorn's WebSocket with the limits that it lacks: time, sizes, numbers of small frames.
 
-Both end a connection at once where a close in good order would wait for its peer, and tell the
+It ends a connection at once where a close in good order would wait for its peer, and tells the
 application how to do so (`server.transport.connection.hang_up`).
 """
 
@@ -9,21 +9,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 
-from server.transport.connection import FRAMES, HANG_UP, TAKE_TIME
-
-REQUEST_SECONDS: Final = 20.0
-"""A request is here, with its body (64 KiB at most), within this time, or never; unless the
-application says that it may take longer (`server.transport.connection.take_time`)."""
-
-MAX_HEAD_BYTES: Final = 64 * 1024
-"""Of one request. Headers are kept in memory, and httptools sets no limit."""
+from server.transport.connection import FRAMES, HANG_UP
 
 CLOSE_SECONDS: Final = 5.0
 """So long a peer may take to answer a close, and to take what was sent before it."""
@@ -42,76 +34,6 @@ MINUTE: Final = 60.0
 BAD_UTF8: Final = 1007
 TOO_MANY: Final = 4429
 """The close code for who is too busy; what it means is in the protocol of the stream."""
-
-
-class GuardedHttp(HttpToolsProtocol):
-    """HTTP/1.1 from peers that may want to keep a connection busy with nothing."""
-
-    _deadline: asyncio.TimerHandle | None = None
-    _requests = 0
-    _is_in_head = True
-    _head_bytes = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect a request soon."""
-        super().connection_made(transport)
-        self._expect_request()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
-        self._stop_expecting()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Read on, unless the head of a request grows and grows."""
-        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
-            self._expect_request()
-        if self.transport.is_closing():
-            return
-        requests, was_in_head = self._requests, self._is_in_head
-        super().data_received(data)
-        # What ends a body is no head, although the next head is waited for after it.
-        if was_in_head and self._is_in_head and self._requests == requests:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse_head()
-
-    def on_message_begin(self) -> None:
-        """Give the application a way to hang up."""
-        super().on_message_begin()
-        self._requests += 1
-        self._is_in_head, self._head_bytes = True, 0
-        ways: dict[Any, Any] = {HANG_UP: self.transport.abort, TAKE_TIME: self._stop_expecting}
-        self.scope["extensions"] = ways
-
-    def on_headers_complete(self) -> None:
-        """Stop counting."""
-        self._is_in_head = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """Be content: the request is here. What follows is the head of the next one."""
-        self._stop_expecting()
-        self._is_in_head = True
-        super().on_message_complete()
-
-    def handle_websocket_upgrade(self) -> None:
-        """Hand over to the WebSocket."""
-        self._stop_expecting()
-        super().handle_websocket_upgrade()
-
-    def _expect_request(self) -> None:
-        self._deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
-
-    def _stop_expecting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _refuse_head(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(STATUS_LINE[431] + b"connection: close\r\n\r\n")
-            self.transport.close()
 
 
 class GuardedWebSocket(WebSocketsSansIOProtocol):
