@@ -22,9 +22,6 @@ TRANSITIONS: Final[Mapping[Phase, frozenset[Phase]]] = {
     Phase.DELETED: frozenset(),
 }
 
-LIVING: Final = frozenset(Phase) - {Phase.DELETED}
-"""Phases in which a cluster takes up a name and a place in the quota."""
-
 
 def sources_of(target: Phase) -> frozenset[Phase]:
     """Give the phases from which `target` can be reached in one step."""

@@ -15,7 +15,6 @@ from pyk8s.wire.cluster import MAX_TTL_SECONDS, USABLE, Cluster, Phase
 from pyk8s.wire.facts import Created, EventData
 from pyk8s.wire.service import FieldError
 from server.errors import NotFound, ValidationFailed
-from server.lifecycle import LIVING
 from server.store import event_log
 from server.store.cluster_rows import snapshot_of
 from server.store.database import ReadSession, WriteSession
@@ -187,7 +186,7 @@ def _decode_cursor(cursor: str) -> tuple[datetime, UUID]:
 
 async def count_living(session: ReadSession, owner_id: UUID | None = None) -> int:
     """Count the clusters that exist or are about to, of one owner or of all."""
-    query = select(func.count()).where(ClusterRow.phase.in_([phase.value for phase in LIVING]))
+    query = select(func.count()).where(ClusterRow.deleted_at.is_(None))
     if owner_id is not None:
         query = query.where(ClusterRow.owner_id == owner_id)
     return (await session.execute(query)).scalar_one()

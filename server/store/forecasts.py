@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, select
 
 from pyk8s.wire.cluster import Step
 from pyk8s.wire.service import Expected, ExpectedStep
 from server.store.database import ReadSession
 from server.store.event_tables import EventRow
-from server.store.tables import AttemptRow, ClusterRow
-from server.templates import PRESETS
+from server.store.recent import last_ready
+from server.store.tables import AttemptRow
 
 HISTORY: Final = 50
 """From so many of a template's last creates a forecast is made."""
@@ -99,55 +99,32 @@ def _seconds(began: datetime, at: datetime) -> float:
 
 
 def _last() -> Select[str, str, UUID, datetime, datetime, str | None, str | None, datetime]:
-    shape = or_(
-        *(
-            and_(
-                ClusterRow.template == preset.name,
-                ClusterRow.control_planes == preset.control_planes,
-                ClusterRow.workers == preset.workers,
-            )
-            for preset in PRESETS.values()
-        )
-    )
-    ranked = (
-        select(
-            ClusterRow.template,
-            ClusterRow.driver,
-            ClusterRow.id,
-            AttemptRow.started_at,
-            ClusterRow.ready_at,
-            func.row_number()
-            .over(
-                partition_by=(ClusterRow.template, ClusterRow.driver),
-                order_by=ClusterRow.ready_at.desc(),
-            )
-            .label("age"),
-        )
-        .join(
-            AttemptRow,
-            and_(AttemptRow.cluster_id == ClusterRow.id, AttemptRow.outcome == "succeeded"),
-        )
-        .where(ClusterRow.ready_at >= AttemptRow.started_at, ~ClusterRow.from_pool, shape)
-        .subquery()
-    )
+    last = last_ready(HISTORY, as_preset=True)
     return (
         select(
-            ranked.c.template,
-            ranked.c.driver,
-            ranked.c.id,
-            ranked.c.started_at,
-            ranked.c.ready_at,
+            last.c.template,
+            last.c.driver,
+            last.c.id,
+            AttemptRow.started_at,
+            last.c.ready_at,
             EventRow.data["step"].astext,
             EventRow.data["duration_seconds"].astext,
             EventRow.at,
         )
+        .join(
+            AttemptRow,
+            and_(
+                AttemptRow.cluster_id == last.c.id,
+                AttemptRow.outcome == "succeeded",
+                AttemptRow.started_at <= last.c.ready_at,
+            ),
+        )
         .outerjoin(
             EventRow,
             and_(
-                EventRow.cluster_id == ranked.c.id,
+                EventRow.cluster_id == last.c.id,
                 EventRow.type.in_(("step_started", "step_finished")),
-                EventRow.at >= ranked.c.started_at,
+                EventRow.at >= AttemptRow.started_at,
             ),
         )
-        .where(ranked.c.age <= HISTORY)
     )

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Float, and_, cast, func, or_, select, update
+from sqlalchemy import Float, and_, cast, func, select, union_all, update
 
 from pyk8s.wire.cluster import Phase
 from server.admission import Held, Load, Need
 from server.store import use
 from server.store.database import ReadSession, WriteSession
+from server.store.recent import last_ready
 from server.store.tables import AttemptRow, ClusterRow, JobRow
 
 HISTORY: Final = 50
@@ -26,38 +27,26 @@ Needs = Mapping[tuple[str, str], Need]
 
 async def learned(session: ReadSession) -> Needs:
     """Tell from the last clusters what a node of each template takes."""
-    nodes = ClusterRow.control_planes + ClusterRow.workers
+    last = last_ready(HISTORY)
     seconds = func.extract("epoch", AttemptRow.finished_at - AttemptRow.started_at)
-    measured = (
-        select(
-            ClusterRow.template,
-            AttemptRow.driver,
-            (cast(AttemptRow.memory_bytes, Float) / nodes).label("memory"),
-            (AttemptRow.build_cpu_seconds / func.nullif(seconds, 0) / nodes).label("build"),
-            (AttemptRow.standing_cores / nodes).label("standing"),
-            func.row_number()
-            .over(
-                partition_by=(ClusterRow.template, AttemptRow.driver),
-                order_by=AttemptRow.started_at.desc(),
-            )
-            .label("age"),
-        )
-        .join(ClusterRow, ClusterRow.id == AttemptRow.cluster_id)
-        .where(AttemptRow.memory_bytes.is_not(None))
-        .subquery()
-    )
-    shares = {"memory": NEARLY_ALL, "build": NEARLY_ALL, "standing": MIDDLE}
+    measured = {
+        "memory": (NEARLY_ALL, cast(AttemptRow.memory_bytes, Float)),
+        "build": (NEARLY_ALL, AttemptRow.build_cpu_seconds / func.nullif(seconds, 0)),
+        "standing": (MIDDLE, AttemptRow.standing_cores),
+    }
+    nodes = last.c.control_planes + last.c.workers
     query = (
         select(
-            measured.c.template,
-            measured.c.driver,
+            last.c.template,
+            last.c.driver,
             *(
-                func.percentile_cont(share).within_group(measured.c[name])
-                for name, share in shares.items()
+                func.percentile_cont(share).within_group(value / nodes)
+                for share, value in measured.values()
             ),
         )
-        .where(measured.c.age <= HISTORY)
-        .group_by(measured.c.template, measured.c.driver)
+        .join(AttemptRow, AttemptRow.cluster_id == last.c.id)
+        .where(AttemptRow.memory_bytes.is_not(None))
+        .group_by(last.c.template, last.c.driver)
     )
     guess = Need()
     return {
@@ -80,20 +69,16 @@ async def load(session: ReadSession, host_id: UUID, needs: Needs) -> Load:
     building = and_(
         JobRow.cluster_id == ClusterRow.id, JobRow.kind == "create", JobRow.state == "running"
     )
-    claimed = select(JobRow.id).where(building, JobRow.host_id == host_id).exists()
+    claimed = select(JobRow.cluster_id).where(
+        JobRow.kind == "create", JobRow.state == "running", JobRow.host_id == host_id
+    )
+    in_pieces = select(AttemptRow.cluster_id).where(
+        AttemptRow.host_id == host_id, AttemptRow.removed_at.is_(None)
+    )
     memory = (
         select(func.sum(AttemptRow.memory_bytes))
         .where(AttemptRow.cluster_id == ClusterRow.id, AttemptRow.removed_at.is_(None))
         .scalar_subquery()
-    )
-    has_pieces = (
-        select(AttemptRow.id)
-        .where(
-            AttemptRow.cluster_id == ClusterRow.id,
-            AttemptRow.host_id == host_id,
-            AttemptRow.removed_at.is_(None),
-        )
-        .exists()
     )
     rows = await session.execute(
         select(
@@ -104,7 +89,7 @@ async def load(session: ReadSession, host_id: UUID, needs: Needs) -> Load:
             select(JobRow.id).where(building).exists(),
             memory,
             use.is_stopped(),
-        ).where(or_(claimed, has_pieces))
+        ).where(ClusterRow.id.in_(union_all(claimed, in_pieces)))
     )
     held = []
     for template, driver, nodes, phase, is_building, measured, is_stopped in rows:

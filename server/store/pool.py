@@ -138,7 +138,11 @@ async def failures_since_success(session: ReadSession, template: str) -> tuple[i
 
     In seconds; both 0 when none did. What is older than a day is forgotten.
     """
-    mine = (ClusterRow.owner_id == OWNER, ClusterRow.template == template)
+    mine = (
+        ClusterRow.owner_id == OWNER,
+        ClusterRow.template == template,
+        ClusterRow.created_at > func.now() - timedelta(days=1),
+    )
     last_ready = select(func.max(ClusterRow.ready_at)).where(*mine).scalar_subquery()
     row = (
         await session.execute(
@@ -148,7 +152,6 @@ async def failures_since_success(session: ReadSession, template: str) -> tuple[i
             ).where(
                 *mine,
                 ClusterRow.failure.is_not(None),
-                ClusterRow.created_at > func.now() - timedelta(days=1),
                 func.coalesce(ClusterRow.created_at > last_ready, text("true")),
             )
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, text
+from sqlalchemy import func, select, text, union_all
 
 from pyk8s.wire.cluster import Condition, Phase
 from server.store import jobs
@@ -47,15 +47,14 @@ async def standings(
     session: ReadSession, host_id: UUID, *, also: Collection[UUID] = ()
 ) -> dict[UUID, Standing]:
     """Give the attempts of a host of which something may be left, and certain others, by id."""
+    asked_for = union_all(
+        select(AttemptRow.id).where(AttemptRow.host_id == host_id, AttemptRow.removed_at.is_(None)),
+        select(AttemptRow.id).where(AttemptRow.id.in_(list(also))),
+    )
     rows = await session.execute(
         select(AttemptRow, ClusterRow, _OPEN_JOB, _KUBECONFIG)
         .join(ClusterRow, ClusterRow.id == AttemptRow.cluster_id)
-        .where(
-            or_(
-                and_(AttemptRow.host_id == host_id, AttemptRow.removed_at.is_(None)),
-                AttemptRow.id.in_(list(also)),
-            )
-        )
+        .where(AttemptRow.id.in_(asked_for))
         .execution_options(populate_existing=True)
     )
     return {row[0].id: _standing(*row) for row in rows}
@@ -100,7 +99,9 @@ async def without_work(session: ReadSession) -> list[tuple[UUID, JobKind]]:
     """List clusters that wait for work which nobody has to do, and what that work is."""
     rows = await session.execute(
         select(ClusterRow.id, ClusterRow.phase).where(
-            ClusterRow.phase.in_([phase.value for phase in _WORK]), ~_OPEN_JOB
+            ClusterRow.deleted_at.is_(None),
+            ClusterRow.phase.in_([phase.value for phase in _WORK]),
+            ~_OPEN_JOB,
         )
     )
     return [(row[0], _WORK[Phase(row[1])]) for row in rows]

@@ -139,6 +139,22 @@ class ClusterRow(Table):
             "deleted_at",
             postgresql_where=text("log_removed_at IS NULL"),
         ),
+        Index(
+            "ix_clusters_last_ready",
+            "template",
+            "driver",
+            "ready_at",
+            postgresql_where=text("ready_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_clusters_last_ready_as_preset",
+            "template",
+            "driver",
+            "control_planes",
+            "workers",
+            "ready_at",
+            postgresql_where=text("ready_at IS NOT NULL AND NOT from_pool"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -171,7 +187,10 @@ class AttemptRow(Table):
     """One try at creating a cluster; its id makes the kind name, which is never used again."""
 
     __tablename__ = "attempts"
-    __table_args__ = (UniqueConstraint("cluster_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("cluster_id", "number"),
+        Index("ix_attempts_host_id_removed_at", "host_id", "removed_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     cluster_id: Mapped[UUID] = mapped_column(ForeignKey("clusters.id"))
