@@ -17,6 +17,7 @@ from bench.rows import (
     proxy,
     replay,
     revoke,
+    volume,
 )
 
 Row = Callable[[Setting], Awaitable[list[Figure]]]
@@ -36,8 +37,9 @@ SUITES: Final[Mapping[str, Mapping[str, Row]]] = {
     "create": {"create": create.measure, "eta": eta.measure},
     "claim": {"claim": claim.measure},
     "density": {"density": density.measure},
+    "volume": {"volume": volume.measure},
 }
-"""What `bench/run SUITE` measures; all but `stream` need Docker and kind."""
+"""What `bench/run SUITE` measures; all but `stream` and `volume` need Docker and kind."""
 
 HERE: Final = frozenset({"ingest"})
 """Rows whose work is done in this process, not in a server's."""
