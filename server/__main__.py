@@ -21,13 +21,14 @@ from server.telemetry import configure_log, get_logger
 from server.transport.guarded_http import GuardedHttp
 from server.transport.guarded_websocket import GuardedWebSocket
 from server.transport.listening import IDLE_SECONDS, allow_open_files, open_listener
+from server.transport.serving import CalmServer
 
 GRACE_SECONDS = 8
 GOODBYE_SECONDS = 2.0
 """Streams may take so long to say their last words before their connections are closed."""
 
 
-class Server(uvicorn.Server):
+class Server(CalmServer):
     """Tells the streams that it stops before it closes them, and returns after a signal.
 
     uvicorn raises the signal once more when it is done, which would end the process before

@@ -129,11 +129,11 @@ class Hub:
         while True:
             waiting: list[Waiting] = [feed for feed, _ in self._feeds.values()]
             waiting += [watch for watches in self._owners.values() for watch in watches]
-            portion = max(1, -(-len(waiting) // SLICES))
-            for start in range(0, SLICES * portion, portion):
-                for each in waiting[start : start + portion]:
+            slices = min(SLICES, len(waiting)) or 1
+            for slice_ in range(slices):
+                for each in waiting[slice_::slices]:
                     each.wake()
-                await sleep(BOOKMARK_SECONDS / SLICES)
+                await sleep(BOOKMARK_SECONDS / slices)
 
     def start(self, work: Work) -> None:
         """Do some work for a follower in a task of the hub's own. It must not fail."""

@@ -19,6 +19,7 @@ from server.proxy.passage import Gate
 from server.proxy.relay import Relay
 from server.proxy.tunnel import ProxyHttp
 from server.transport.listening import IDLE_SECONDS
+from server.transport.serving import CalmServer
 
 GRACE_SECONDS: Final = 2
 
@@ -50,7 +51,7 @@ def identity_of(settings: Settings) -> Identity:
     return authority.own(settings.data_dir / "tls", names_of(settings), now=datetime.now(UTC))
 
 
-class ProxyServer(uvicorn.Server):
+class ProxyServer(CalmServer):
     """Ends what is open when it stops, and leaves the signals to the other server."""
 
     def __init__(self, config: uvicorn.Config, gate: Gate) -> None:

@@ -1,16 +1,28 @@
-"""How uvicorn is told to serve."""
+"""The calm loop of a server."""
 
-import httpx
-from starlette.applications import Starlette
+import asyncio
 
-from server.__main__ import configuration
+import uvicorn
 
-PROXIES_SECONDS = 60.0
-"""How long nginx and its like keep an idle connection to a server."""
+from server.transport.serving import LOOK_SECONDS, CalmServer
 
 
-def test_whoever_asks_closes_an_idle_connection_first() -> None:
-    """A server that closes it at the same moment would lose requests now and then."""
-    kept = configuration(Starlette()).timeout_keep_alive
-    clients = httpx.Limits().keepalive_expiry or 0.0
-    assert kept > max(clients, PROXIES_SECONDS)
+class Counting(CalmServer):
+    ticks = 0
+
+    async def on_tick(self, counter: int) -> bool:
+        self.ticks += 1
+        return await super().on_tick(counter)
+
+
+async def test_it_ends_when_it_is_told_to_and_not_at_its_next_look() -> None:
+    server = Counting(uvicorn.Config("none:app"))
+    serving = asyncio.create_task(server.main_loop())
+    await asyncio.sleep(0.01)
+    assert not serving.done()
+    server.should_exit = True
+    async with asyncio.timeout(LOOK_SECONDS / 2):
+        await serving
+    assert server.ticks == 2
+    server.should_exit = False
+    assert server.should_exit
