@@ -293,6 +293,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "create benchmark": ("benchmarks.md", partial(benchmark, "create")),
     "claim benchmark": ("benchmarks.md", partial(benchmark, "claim")),
     "density benchmark": ("benchmarks.md", partial(benchmark, "density")),
+    "volume benchmark": ("benchmarks.md", partial(benchmark, "volume")),
 }
 
 

@@ -113,8 +113,8 @@ async def pinging(good: Peer, took: list[float]) -> None:
         await asyncio.sleep(0.3)
 
 
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("clients", [150, pytest.param(20_000, marks=pytest.mark.long)])
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("clients", [150, pytest.param(100_000, marks=pytest.mark.long)])
 async def test_nothing_malformed_does_any_harm(database_url: str, clients: int) -> None:
     async with simulated_site(database_url) as site:
         await site.server.start()

@@ -13,14 +13,14 @@ from server.config import REPOSITORY
 QUICK_ROWS = ("ingest", "replay")
 
 
-async def run(output: Path, *arguments: str) -> dict[str, Any]:
+async def run(output: Path, *arguments: str, suite: str = "stream") -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench", "stream", "--output", str(output), *arguments,
+        sys.executable, "-m", "bench", suite, "--output", str(output), *arguments,
         cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     told, _ = await process.communicate()
     assert process.returncode == 0, told.decode()
-    result: dict[str, Any] = json.loads((output / "stream.json").read_text())
+    result: dict[str, Any] = json.loads((output / f"{suite}.json").read_text())
     return result
 
 
@@ -52,3 +52,9 @@ async def test_all_rows_run(tmp_path: Path) -> None:
     result = await run(tmp_path, "--tiny")
     check(result, {"ingest", "latency", "fanout", "replay", "idle", "idle-cpu"})
     assert "beside 5,000" in (tmp_path / "bench-latency.svg").read_text()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_a_full_database_is_measured(tmp_path: Path) -> None:
+    check(await run(tmp_path, "--tiny", suite="volume"), {"volume"})
