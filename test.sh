@@ -13,7 +13,7 @@ set -euo pipefail
 
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p;}' "${BASH_SOURCE[0]}"; }
 
-checks=(format lint types imports shell generated page-check page-unit python docker browser
+checks=(format lint types imports shell generated page-check page-unit page-size python docker browser
   browser-kind compose)
 pace=usual only=' '
 while [ $# -gt 0 ]; do
@@ -156,6 +156,8 @@ browser_test() {
     PYK8S_DOWNLOADS=$reports/downloads/$1 with_server "$1" page test:browser
 }
 
+page_size() { built_page && page size; }
+
 # --- the checks --------------------------------------------------------------
 
 # First what is quick, and what writes into this folder for a moment.
@@ -201,9 +203,10 @@ waiting_lane() {
   check page-check "the page: tsc and eslint" page check
   check page-unit "the page: vitest" page test --reporter=default --reporter=junit --outputFile="$reports/page-unit.xml"
   if [ "$pace" = fast ]; then
-    for name in docker browser-kind compose; do skip "$name" "left out by --fast"; done
+    for name in page-size docker browser-kind compose; do skip "$name" "left out by --fast"; done
     return
   fi
+  check page-size "script of the first view is within its budget" page_size
   if [ -z "$has_docker" ]; then
     skip docker "$no_docker"
   else

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 
-// Next and React alone are 130 KiB of it, whatever the page does; the target of the design is 150.
+// Next and React alone are 132 KiB of it, whatever the page does; the target of the design is 150.
 const BUDGET_KIB = 170;
 const PAGES = ["index", "clusters/_", "login"];
 

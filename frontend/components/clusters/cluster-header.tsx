@@ -2,6 +2,7 @@
 
 import { useState } from "react";
 import { LabLink } from "@/components/shell/lab-link";
+import { CancelDialog, DeleteDialog } from "@/components/shell/lazy";
 import { SimulatedTag } from "@/components/shell/simulated-bar";
 import { Button, ButtonLink } from "@/components/ui/button";
 import { ClosableNotice } from "@/components/ui/closable-notice";
@@ -11,7 +12,6 @@ import { fileUrl, type Cluster } from "@/lib/api/client";
 import type { ApiProblem } from "@/lib/api/problem";
 import { coarse, secondsBetween } from "@/lib/text/time";
 import { kubernetesOf, plural } from "@/lib/text/words";
-import { CancelDialog, DeleteDialog } from "./delete-dialog";
 import { DoubtNotice } from "./doubt-notice";
 import { ExtendButton } from "./extend-button";
 import { Lease } from "./lease";

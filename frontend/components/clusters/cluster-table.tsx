@@ -1,12 +1,12 @@
 "use client";
 
 import { useState } from "react";
+import { CancelDialog, DeleteDialog } from "@/components/shell/lazy";
 import { useNow } from "@/hooks/use-now";
 import type { Cluster } from "@/lib/api/client";
 import { ClusterRow } from "./cluster-row";
 import { ClosableNotice } from "@/components/ui/closable-notice";
 import type { ApiProblem } from "@/lib/api/problem";
-import { CancelDialog, DeleteDialog } from "./delete-dialog";
 
 const COLUMNS = ["Name", "State", "Nodes", "Age", "Time left"];
 

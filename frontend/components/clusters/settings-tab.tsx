@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { DeleteDialog } from "@/components/shell/lazy";
 import { NOTIFY_NOTE, NotifySetting } from "@/components/shell/notify-setting";
 import { Button } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
@@ -10,7 +11,6 @@ import { queries } from "@/lib/api/queries";
 import { idleWords } from "@/lib/text/idle";
 import { coarse, when } from "@/lib/text/time";
 import { kubernetesOf, plural } from "@/lib/text/words";
-import { DeleteDialog } from "./delete-dialog";
 import { labelsOf } from "./filters";
 import { Section } from "./section";
 import { UsageSection } from "./usage-section";

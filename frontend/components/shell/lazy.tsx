@@ -8,6 +8,8 @@ const loaders = {
   create: () => import("@/components/clusters/create-sheet"),
   palette: () => import("./palette"),
   help: () => import("./help"),
+  dialogs: () => import("@/components/clusters/delete-dialog"),
+  toasts: () => import("./lease-toasts"),
   cluster: () => import("@/components/clusters/cluster-view"),
   resources: () => import("@/components/resources/resources-tab"),
   account: () => import("@/components/account/account-view"),
@@ -18,6 +20,9 @@ export const SignIn = dynamic(() => loaders.signIn().then((module) => module.Sig
 export const CreateSheet = dynamic(() => loaders.create().then((module) => module.CreateSheet), { ssr: false });
 export const Palette = dynamic(() => loaders.palette().then((module) => module.Palette), { ssr: false });
 export const Help = dynamic(() => loaders.help().then((module) => module.Help), { ssr: false });
+export const CancelDialog = dynamic(() => loaders.dialogs().then((module) => module.CancelDialog), { ssr: false });
+export const DeleteDialog = dynamic(() => loaders.dialogs().then((module) => module.DeleteDialog), { ssr: false });
+export const LeaseToasts = dynamic(() => loaders.toasts().then((module) => module.LeaseToasts), { ssr: false });
 export const ClusterView = dynamic(() => loaders.cluster().then((module) => module.ClusterView), { ssr: false });
 export const ResourcesTab = dynamic(() => loaders.resources().then((module) => module.ResourcesTab), { ssr: false });
 export const AccountView = dynamic(() => loaders.account().then((module) => module.AccountView), { ssr: false });
