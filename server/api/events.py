@@ -1,6 +1,6 @@
 """A cluster's events as JSON pages and as SSE, its log as text; one cursor for all."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Annotated, get_args
 
@@ -28,7 +28,7 @@ from server.fanout.follow import (
 )
 from server.store import event_reads
 from server.store.accounts import Principal
-from server.store.runs import SEPARATOR, StoredEvent, runs_of
+from server.store.runs import SEPARATOR, StoredEvent, head_of, runs_of
 
 MAX_CURSOR = 2**53 - 1  # what JSON and JavaScript carry exactly
 SSE_RETRY_MS = 1000
@@ -96,15 +96,21 @@ def _long(
 
 async def _page(state: State, cluster: Cluster, query: EventsQuery) -> Response:
     async with state["database"].reading() as session:
-        found = await event_reads.read_stored(
-            session, cluster.id, after=query.after, limit=query.limit, types=query.types
-        )
-    whole = len(found) < query.limit
-    next_after = found[-1].seq if found else query.after
+        if query.types is None:
+            runs = await event_reads.read_page(
+                session, cluster.id, after=query.after, limit=query.limit
+            )
+        else:
+            found = await event_reads.read_stored(
+                session, cluster.id, after=query.after, limit=query.limit, types=query.types
+            )
+            runs = list(runs_of((event.seq, event.text) for event in found))
+    whole = sum(run.count for run in runs) < query.limit
+    next_after = runs[-1].last if runs else query.after
     if whole:  # with a filter, what lies between was looked at as well
         next_after = max(next_after, min(cluster.last_seq, MAX_CURSOR))
     ended = whole and cluster.phase is Phase.DELETED
-    items = SEPARATOR.join(event.text for event in found)
+    items = SEPARATOR.join(run.text for run in runs)
     body = (
         f'{{"items":[{items}],"next_after":{next_after},'
         f'"epoch":"{cluster.epoch}","end":{"true" if ended else "false"}}}'
@@ -132,46 +138,40 @@ async def _sse(
     following = follow_cluster(state["hub"], state["database"], cluster.id, after=after)
     async with aclosing(following):
         async for item in following:
-            for part in _parts(item):
-                text = _sse_of(part, types) + _passed(part, types)
-                if text:
-                    yield text
+            for piece in _pieces(_sse_of(item, types)):
+                yield piece
 
 
-def _parts(item: Followed) -> Iterator[Followed]:
-    """Cut a large batch into pieces that a slow reader can take one after the other."""
-    if not isinstance(item, Batch):
-        yield item
-        return
-    for run in runs_of(((event.seq, event.text) for event in item.events), chars=PIECE_CHARS):
-        yield Batch(run, b"")
+def _pieces(told: Iterable[str]) -> Iterator[str]:
+    """Put what is told together to pieces that a slow reader can take one after the other."""
+    piece: list[str] = []
+    size = 0
+    for each in told:
+        piece.append(each)
+        size += len(each)
+        if size >= PIECE_CHARS:
+            yield "".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield "".join(piece)
 
 
-def _passed(item: Followed, types: list[str] | None) -> str:
-    """Move the reader's id past what its filter left out, else it would all be read again."""
+def _sse_of(item: Followed, types: list[str] | None) -> Iterator[str]:
     match item:
-        case Batch(events=batch) if types is not None and batch[-1].type not in types:
-            return f"id: {batch[-1].seq}\n\n"
-        case CaughtUp(seq=seq):
-            return f"id: {seq}\n\n"
-        case _:
-            return ""
-
-
-def _sse_of(item: Followed, types: list[str] | None) -> str:
-    match item:
-        case Batch(events=batch):
-            return "".join(
-                f"id: {event.seq}\nevent: {event.type}\ndata: {event.text}\n\n"
-                for event in batch
-                if types is None or event.type in types
-            )
-        case CaughtUp(seq=seq):
-            return f": up to date with {seq}\n\n"
-        case Ended(seq=seq):
-            return f'id: {seq}\nevent: end\ndata: {{"seq":{seq}}}\n\n'
+        case Batch(run=run):
+            for line in run.lines:
+                seq, kind = head_of(line)
+                if types is None or kind in types:
+                    yield f"id: {seq}\nevent: {kind}\ndata: {line}\n\n"
+            if types is not None and kind not in types:
+                # The reader's id is moved past what its filter left out, or all is read again.
+                yield f"id: {seq}\n\n"
+        case CaughtUp(seq=upto):
+            yield f": up to date with {upto}\n\nid: {upto}\n\n"
+        case Ended(seq=upto):
+            yield f'id: {upto}\nevent: end\ndata: {{"seq":{upto}}}\n\n'
         case FellBehind(first=first, last=last):
-            return f": {first} to {last} follow from the database\n\n"
+            yield f": {first} to {last} follow from the database\n\n"
 
 
 async def log(request: Request[State]) -> Response:
@@ -204,11 +204,9 @@ async def _follow_text(state: State, cluster: Cluster, after: int) -> AsyncGener
     following = follow_cluster(state["hub"], state["database"], cluster.id, after=after)
     async with aclosing(following):
         async for item in following:
-            for part in _parts(item):
-                if isinstance(part, Batch):
-                    text = "".join(_text_of(event) for event in part.events)
-                    if text:
-                        yield text
+            if isinstance(item, Batch):
+                for piece in _pieces(filter(None, map(_text_of, item.run.events))):
+                    yield piece
 
 
 def _text_of(event: StoredEvent) -> str:

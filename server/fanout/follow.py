@@ -20,7 +20,7 @@ from server.fanout.hub import READ_SECONDS, Hub, OwnerWatch
 from server.store import clusters, event_reads
 from server.store.database import Database
 from server.store.heads import Head
-from server.store.runs import SEPARATOR, Run, StoredEvent
+from server.store.runs import SEPARATOR, Run
 
 AWAY_SECONDS: Final = 2.0
 """While PostgreSQL is away: between two tries, each of which is told."""
@@ -33,11 +33,6 @@ class Batch:
 
     run: Run
     frame: bytes
-
-    @property
-    def events(self) -> list[StoredEvent]:
-        """Each for itself."""
-        return self.run.events
 
 
 @dataclass(frozen=True, slots=True)

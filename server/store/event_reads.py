@@ -78,6 +78,25 @@ async def read_runs(session: ReadSession, cluster_id: UUID, *, after: int) -> li
     return (await _next_runs(session, cluster_id, after))[0]
 
 
+async def read_page(session: ReadSession, cluster_id: UUID, *, after: int, limit: int) -> list[Run]:
+    """Read up to `limit` events after `after` as runs.
+
+    Raises:
+        LogBroken: an event is missing.
+    """
+    page: list[Run] = []
+    left = limit
+    horizon: int | None = after
+    while horizon is not None and left > 0:
+        found, horizon = await _next_runs(session, cluster_id, horizon)
+        for run in found:
+            if left <= 0:
+                break
+            page.append(run if run.count <= left else run.up_to(left))
+            left -= page[-1].count
+    return page
+
+
 async def read_stored(
     session: ReadSession,
     cluster_id: UUID,
@@ -92,19 +111,16 @@ async def read_stored(
     Raises:
         LogBroken: an event is missing.
     """
+    if types is None and not facts_only:
+        page = await read_page(session, cluster_id, after=after, limit=limit)
+        return list(chain.from_iterable(run.events for run in page))
+    with_lines = not facts_only and (types is None or "log_line" in types)
     found: list[StoredEvent] = []
     horizon: int | None = after
     while horizon is not None and len(found) < limit:
-        if types is None and not facts_only:
-            runs, horizon = await _next_runs(session, cluster_id, horizon)
-            found += chain.from_iterable(run.events for run in runs)
-        else:
-            with_lines = not facts_only and (types is None or "log_line" in types)
-            page = await _read_page(
-                session, cluster_id, horizon, with_lines=with_lines, types=types
-            )
-            found += [event_of(text) for _, text in _in_order(page, horizon)]
-            horizon = page.horizon
+        part = await _read_page(session, cluster_id, horizon, with_lines=with_lines, types=types)
+        found += [event_of(text) for _, text in _in_order(part, horizon)]
+        horizon = part.horizon
     return found[:limit]
 
 

@@ -49,15 +49,30 @@ class Run:
     is_end: bool = False
 
     @property
+    def lines(self) -> list[str]:
+        """Take it apart: each event as it goes over the wire."""
+        return self.text.split(SEPARATOR)
+
+    @property
     def events(self) -> list[StoredEvent]:
-        """Take it apart."""
-        return [event_of(line) for line in self.text.split(SEPARATOR)]
+        """Take it apart, and look at each."""
+        return [event_of(line) for line in self.lines]
+
+    @property
+    def count(self) -> int:
+        """How many events it has; one may stand for many numbers."""
+        return self.text.count(SEPARATOR) + 1
+
+    def up_to(self, count: int) -> "Run":
+        """Leave out all but so many of the first events; at least one is kept."""
+        kept = self.lines[:count]
+        return Run(self.first, seq_of(kept[-1]), SEPARATOR.join(kept))
 
     def after(self, cursor: int) -> "Run":
         """Leave out what a client has that has everything up to `cursor`."""
         if cursor < self.first:
             return self
-        lines = self.text.split(SEPARATOR)
+        lines = self.lines
         kept = lines[bisect_right(lines, cursor, key=seq_of) :]
         return Run(cursor + 1, self.last, SEPARATOR.join(kept), self.is_end)
 
@@ -69,11 +84,15 @@ def seq_of(line: str) -> int:
 
 def event_of(line: str) -> StoredEvent:
     """Read number and type of an event that this server has written."""
+    seq, kind = head_of(line)
+    return StoredEvent(int(seq), kind, line)
+
+
+def head_of(line: str) -> tuple[str, str]:
+    """Read number and type of an event that this server has written, as text."""
     comma = line.index(",")
     start = comma + len(',"type":"')
-    return StoredEvent(
-        int(line[len('{"seq":') : comma]), line[start : line.index('"', start)], line
-    )
+    return line[len('{"seq":') : comma], line[start : line.index('"', start)]
 
 
 def is_whole(first: int, last: int, count: int) -> bool:

@@ -81,6 +81,11 @@ async def check_reads(database: Database, cluster_id: UUID, whole: Run, rng: ran
             for run in runs:
                 assert len(run.events) <= RUN_EVENTS
                 assert len(run.text) < RUN_CHARS + 20_000
+            limit = rng.choice([1, 7, 300, 10**6])
+            page = await event_reads.read_page(session, cluster_id, after=after, limit=limit)
+            assert [e for run in page for e in run.events] == events[after : after + limit]
+            assert [run.count for run in page] == [len(run.events) for run in page]
+            assert [run.last for run in page] == [run.events[-1].seq for run in page]
             for types in (["log_line"], ["note", "created"], ["note", "log_line"]):
                 limit = rng.choice([1, 7, 10**6])
                 chosen = await event_reads.read_stored(

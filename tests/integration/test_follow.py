@@ -80,7 +80,7 @@ async def collect(hub: Hub, database: Database, cluster: Cluster, after: int = 0
     async with aclosing(follow_cluster(hub, database, cluster.id, after=after)) as items:
         async for item in items:
             if isinstance(item, Batch):
-                seqs += [event.seq for event in item.events]
+                seqs += [event.seq for event in item.run.events]
             if isinstance(item, Ended):
                 assert item.seq == (seqs[-1] if seqs else after)
                 return seqs
@@ -113,7 +113,7 @@ async def test_a_live_line_comes_by_hint(database: Database, owner: User) -> Non
             async with asyncio.timeout(5):
                 item = await anext(following)
             assert isinstance(item, Batch)
-            assert [event.seq for event in item.events] == [2]
+            assert [event.seq for event in item.run.events] == [2]
 
 
 async def test_without_hints_the_hub_looks_by_itself(database: Database, owner: User) -> None:
@@ -148,7 +148,7 @@ async def test_who_lags_is_told_and_loses_nothing(
             seqs = [1]
             async for item in slow:
                 if isinstance(item, Batch):
-                    seqs += [event.seq for event in item.events]
+                    seqs += [event.seq for event in item.run.events]
                 if isinstance(item, Ended):
                     break
             assert seqs == list(range(1, 204))
@@ -234,6 +234,6 @@ async def test_the_owner_hears_of_all_their_clusters(database: Database, owner: 
                         event.seq,
                         "end" if event.data.get("to") == "deleted" else event.type,
                     )
-                    for event in item.events
+                    for event in item.run.events
                 ]
     assert heard == [("second", 1, "created"), ("second", 2, "phase_changed"), ("second", 3, "end")]
