@@ -1,7 +1,7 @@
 """What the server says of itself: templates, capacity, health, who may sign up."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
@@ -36,6 +36,8 @@ TRUST = (
     "a cluster may reach the root of its host."
 )
 MAX_SKEW_SECONDS = 5.0
+ENDS_SOON = timedelta(days=14)
+"""Less than so long before the end of a certificate somebody should know of it."""
 NO_DRIVER = "none"
 NO_VERSION = "unknown"
 
@@ -143,6 +145,8 @@ async def readyz(request: Request[State]) -> Response:
     query = read_query(request, ReadyQuery)
     database = request.state["database"]
     host, readiness = await _readiness(database, lambda: datetime.now(UTC))
+    if (identity := request.state["proxy"]) is not None:
+        readiness.checks.append(certificate_check(identity.ends_at, datetime.now(UTC)))
     health = Health(
         status="ok" if readiness.is_ready else "unready",
         version=__version__,
@@ -162,6 +166,22 @@ def clock_check(skew_seconds: float) -> Check:
         fix=None
         if ok
         else "set the clocks of the server and of PostgreSQL: timedatectl set-ntp true",
+    )
+
+
+def certificate_check(ends_at: datetime, now: datetime) -> Check:
+    """Judge how long clients will still trust the Kubernetes API proxy."""
+    left = ends_at - now
+    ok = left >= ENDS_SOON
+    return Check(
+        name="proxy",
+        ok=ok,
+        detail=f"its certificate {'ends' if left > timedelta() else 'ended'} on {ends_at:%Y-%m-%d}",
+        fix=None
+        if ok
+        else "restart the server, which makes a new one; before that renew PYK8S_TLS_CERTIFICATE "
+        "if it is set",
+        required=False,
     )
 
 

@@ -1,6 +1,7 @@
 """Settings: everything an operator may choose, by environment variable with the prefix PYK8S_."""
 
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -182,6 +183,10 @@ class Settings(Capacity):
         parts = urlsplit(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
             raise ValueError("has to be http:// or https:// with a host, and no path")
+        if _is_address(parts.hostname):
+            raise ValueError(
+                "has to name a host: an address has no sub-domains, and each app is one"
+            )
         return value.rstrip("/").lower()
 
     @model_validator(mode="after")
@@ -243,6 +248,14 @@ class Settings(Capacity):
         given = {origin.strip().rstrip("/") for origin in self.allowed_origins.split(",")}
         own = {f"http://{host}:{self.port}" for host in ("localhost", "127.0.0.1", "[::1]")}
         return frozenset((given | own) - {""})
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def load() -> Settings:

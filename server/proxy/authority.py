@@ -38,6 +38,8 @@ class Identity:
     """PEM, for kubeconfigs. None: an authority that every machine knows already."""
     names: frozenset[str]
     """The host names and addresses that the certificate is for."""
+    ends_at: datetime
+    """When the certificate ends, as it was when the server started: another one needs a restart."""
 
 
 def given(certificate: Path, key: Path, authority: Path | None) -> Identity:
@@ -49,7 +51,7 @@ def given(certificate: Path, key: Path, authority: Path | None) -> Identity:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
         text = authority.read_text() if authority is not None else None
-        return Identity(certificate, key, text, names_in(certificate))
+        return Identity(certificate, key, text, names_in(certificate), end_of(certificate))
     except (OSError, ssl.SSLError, ValueError) as error:
         raise StartFailed(
             f"the certificate of the proxy cannot be used: {error}",
@@ -87,8 +89,8 @@ def own(directory: Path, names: Sequence[str], *, now: datetime) -> Identity:
             f"the proxy's certificates in {directory} cannot be used: {error}",
             fix=f"delete {directory} to have new ones made; kubeconfigs have to be taken anew then",
         ) from error
-    trusted = paths["ca.pem"].read_text()
-    return Identity(paths["server.pem"], paths["server.key"], trusted, frozenset(names))
+    shown, trusted = paths["server.pem"], paths["ca.pem"].read_text()
+    return Identity(shown, paths["server.key"], trusted, frozenset(names), end_of(shown))
 
 
 def names_in(certificate: Path) -> frozenset[str]:
@@ -111,11 +113,20 @@ def names_in(certificate: Path) -> frozenset[str]:
     )
 
 
+def end_of(certificate: Path) -> datetime:
+    """Tell when a certificate ends.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is none.
+    """
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+
+
 def _is_good(certificate: Path, key: Path, names: Sequence[str], now: datetime) -> bool:
     if not (certificate.exists() and key.exists()):
         return False
-    ends = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
-    return ends - now > RENEWED_BEFORE and names_in(certificate) == frozenset(names)
+    return end_of(certificate) - now > RENEWED_BEFORE and names_in(certificate) == frozenset(names)
 
 
 def _make_authority(now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

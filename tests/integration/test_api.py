@@ -5,6 +5,7 @@ import io
 import re
 import tarfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 
 from pyk8s.wire.service import Problem
 from server.api.routes import ENDPOINTS
-from server.api.service import clock_check
+from server.api.service import certificate_check, clock_check
 from tests.integration.conftest import Caller, LabServer
 
 JSON = {"Content-Type": "application/json"}
@@ -279,6 +280,16 @@ def test_a_clock_that_is_wrong_is_told() -> None:
         assert (wrong.ok, wrong.required) == (False, True)
         assert "5.1 s" in wrong.detail
         assert wrong.fix
+
+
+def test_a_certificate_that_ends_soon_is_told_and_keeps_nobody_out() -> None:
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    well = certificate_check(now + timedelta(days=15), now)
+    assert (well.ok, well.detail) == (True, "its certificate ends on 2026-12-14")
+    soon = certificate_check(now + timedelta(days=13), now)
+    assert (soon.ok, soon.required) == (False, False)
+    assert soon.fix
+    assert certificate_check(now - timedelta(days=1), now).detail.endswith("ended on 2026-11-28")
 
 
 async def test_evidence_is_for_its_owner_until_the_cluster_is_deleted(

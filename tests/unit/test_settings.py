@@ -28,3 +28,15 @@ def test_the_registries_that_are_cached(given: str, wanted: dict[str, str]) -> N
 def test_what_is_no_registry_never_gets_into_a_node(given: str) -> None:
     with pytest.raises(ValidationError, match="REGISTRY"):
         Settings(image_cache=given)
+
+
+@pytest.mark.parametrize(
+    "given", ["https://192.0.2.7:8444", "http://[::1]:8444", "apps.example.org", "https://x/y"]
+)
+def test_where_apps_could_not_have_names(given: str) -> None:
+    with pytest.raises(ValidationError, match="apps_url"):
+        Settings(apps_url=given)
+
+
+def test_where_apps_are() -> None:
+    assert Settings(apps_url="https://Apps.example.org/").apps_at == "https://apps.example.org"
