@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from functools import partial
 from typing import Final, TypeVar
 
 import anyio
@@ -14,10 +13,11 @@ from server.api.streams import Stream
 from server.errors import Unavailable
 from server.store.accounts import Principal
 from server.telemetry import get_logger
-from server.transport.connection import hang_up
+from server.transport.connection import cut, hang_up
 
 log = get_logger(__name__)
 
+SSE: Final = "text/event-stream"
 LAST_SECONDS: Final = 5.0
 """So long the last words may take to get out; then the connection is hung up."""
 
@@ -38,9 +38,10 @@ async def patiently(read: Callable[[], Awaitable[Read]]) -> Read:
 class LongAnswer(StreamingResponse):
     """An answer that goes on until nothing more comes, its reader has gone or may no longer read.
 
-    It counts as an open stream of the user, and ends in good order (the last chunk says that it
-    is the last) when the credential ends or the server stops. A reader that does not take a piece
-    in 15 s is hung up on; it comes back with the last id that it has.
+    It counts as an open stream of the user, and ends when the credential ends or the server stops:
+    SSE in good order, since it says of itself where its end is; any other is cut off, or what is
+    not whole would look so. A reader that does not take a piece in 15 s is hung up on; it comes
+    back with the last id that it has.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class LongAnswer(StreamingResponse):
         self._pieces = pieces
         self._streams = state["streams"]
         self._principal = principal
+        self._has_end = media_type == SSE
+        self._is_whole = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer.
@@ -69,7 +72,7 @@ class LongAnswer(StreamingResponse):
                 await send(_LAST)
                 return
             with self._streams.admit(self._principal) as stream:
-                self._end = partial(hang_up, scope)
+                self._scope = scope
                 self._stream = stream
                 await super().__call__(scope, receive, send)
 
@@ -77,13 +80,22 @@ class LongAnswer(StreamingResponse):
         """Send what comes, until there is a reason to stop."""
         await send(self._start())
         await self._answer(self._stream, send)
-        if self._stream.ended is not None and self._stream.ended.reason == "slow":
-            self._end()
-            await anyio.sleep_forever()  # until the answer hears that its reader is gone
-        with anyio.move_on_after(LAST_SECONDS) as limit:
+        ended = self._stream.ended
+        if ended is None or ended.reason != "slow":
+            with anyio.move_on_after(LAST_SECONDS) as limit:
+                await self._say_the_last(send)
+            if not limit.cancelled_caught:
+                return
+        hang_up(self._scope)
+        await anyio.sleep_forever()  # until the answer hears that its reader is gone
+
+    async def _say_the_last(self, send: Send) -> None:
+        """Send the last chunk, or close without one, so that what is not whole does not look so."""
+        if self._is_whole or self._has_end:
             await send(_LAST)
-        if limit.cancelled_caught:
-            self._end()
+        else:
+            cut(self._scope)
+            await anyio.sleep_forever()
 
     async def _answer(self, stream: Stream, send: Send) -> None:
         """Send what comes, until there is a reason to stop."""
@@ -94,6 +106,7 @@ class LongAnswer(StreamingResponse):
                         body = piece.encode()
                         message = {"type": "http.response.body", "body": body, "more_body": True}
                         await stream.send(send(message))
+                self._is_whole = True
             except Unavailable:  # who cannot be read for now comes back with the last id
                 log.warning("long_answer_ended", because="PostgreSQL is away")
 

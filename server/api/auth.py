@@ -76,9 +76,12 @@ async def _find(connection: HTTPConnection[State]) -> Principal:
                 await accounts.touch(session, principal)
     else:
         secret = connection.cookies.get(cookie_name(state["settings"]), "")
+        nobody = Unauthenticated("nobody is signed in", fix="sign in, or send a token")
+        if not secret and "origin" not in connection.headers:
+            raise nobody  # a program that forgot its token: its origin is not what is wrong
         require_same_origin(connection)
         if not secret:
-            raise Unauthenticated("nobody is signed in", fix="sign in, or send a token")
+            raise nobody
         async with state["database"].transaction() as session:
             principal = await accounts.by_session(session, hash_secret(secret[:MAX_SECRET_LENGTH]))
             if principal is not None:

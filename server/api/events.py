@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Annotated, get_args
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
@@ -12,12 +13,12 @@ from pyk8s.wire.accounts import Scope
 from pyk8s.wire.cluster import Cluster, Phase
 from pyk8s.wire.events import ClusterEvent
 from pyk8s.wire.service import FieldError
-from server.api.audience import LongAnswer
+from server.api.audience import SSE, LongAnswer
 from server.api.auth import authenticate
 from server.api.clusters import owned
 from server.api.state import State
 from server.api.wire import read_query, several
-from server.errors import ValidationFailed
+from server.errors import UnknownPosition, ValidationFailed
 from server.fanout.follow import (
     Batch,
     CaughtUp,
@@ -38,6 +39,7 @@ PIECE_CHARS = 32 * 1024
 
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 TEXT = "text/plain; charset=utf-8"
+BEGIN_ANEW = "forget the cursor and what came of it, and begin with after=0"
 TYPES = frozenset(
     str(event.model_fields["type"].default) for event in get_args(get_args(ClusterEvent)[0])
 )
@@ -57,6 +59,7 @@ class EventsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     after: int = Field(0, ge=0, le=MAX_CURSOR)
+    epoch: UUID | None = None
     limit: int = Field(500, ge=1, le=5000)
     types: Annotated[list[str] | None, BeforeValidator(several), AfterValidator(_known)] = None
 
@@ -75,11 +78,22 @@ async def events(request: Request[State]) -> Response:
     principal = await authenticate(request, Scope.CLUSTERS_READ)
     query = read_query(request, EventsQuery)
     cluster = await owned(request, principal)
-    if "text/event-stream" in request.headers.get("accept", ""):
+    if query.epoch is not None and query.epoch != cluster.epoch:
+        raise UnknownPosition(f"this log is {cluster.epoch}, not {query.epoch}", fix=BEGIN_ANEW)
+    if SSE in request.headers.get("accept", ""):
         after = _last_event_id(request, query.after)
+        _require_known(cluster, after)
         pieces = _sse(request.state, cluster, after, query.types)
-        return _long(request, principal, pieces, "text/event-stream")
+        return _long(request, principal, pieces, SSE)
+    _require_known(cluster, query.after)
     return await _page(request.state, cluster, query)
+
+
+def _require_known(cluster: Cluster, after: int) -> None:
+    if after > cluster.last_seq:
+        raise UnknownPosition(
+            f"you have {after}, the log ends at {cluster.last_seq}", fix=BEGIN_ANEW
+        )
 
 
 def _long(
@@ -179,6 +193,7 @@ async def log(request: Request[State]) -> Response:
     principal = await authenticate(request, Scope.CLUSTERS_READ)
     query = read_query(request, LogQuery)
     cluster = await owned(request, principal)
+    _require_known(cluster, query.after)
     if query.follow:
         return _long(request, principal, _follow_text(request.state, cluster, query.after), TEXT)
     lines = _text(request.state, cluster, query.after)

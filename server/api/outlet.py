@@ -1,5 +1,7 @@
 """The way out of one connection of the stream: frames go whole, and at once where they can."""
 
+from collections.abc import Callable
+
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pyk8s.wire.frames import ServerFrame
@@ -22,14 +24,16 @@ class Outlet:
         """Write a frame and send it. Raises as `write`."""
         await self.write(ready(frame))
 
-    async def write(self, frame: bytes) -> None:
+    async def write(self, frame: bytes, *, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Send a frame that is ready; wait until the client has taken what came before.
+
+        `is_wanted`: asked right before it would be sent.
 
         Raises:
             WebSocketDisconnect: there is nobody any more.
         """
         try:
-            while not self._writer.write_frame(frame):
+            while is_wanted() and not self._writer.write_frame(frame):
                 await self._stream.send(self._writer.taken())
         except OSError as error:
             raise WebSocketDisconnect(1006) from error

@@ -38,8 +38,8 @@ CLOSINGS: Final[Mapping[str, Closing]] = {
     ),
     "slow": Closing(
         4408,
-        "a frame was not taken in 15 s; 5 s later the connection is cut, whether this code got out "
-        "or not",
+        "nothing could be sent for 15 s; who reads nothing at all sees 1006, since this code does "
+        "not get out either",
         "reconnect with the cursor",
     ),
     "too_many": Closing(
@@ -61,7 +61,8 @@ CLOSINGS: Final[Mapping[str, Closing]] = {
     "unknown_position": Closing(
         4510,
         "the epoch or the position is not known",
-        "stop: forget the cursor, subscribe without `after`, and begin with the snapshot",
+        "forget cursor, epoch and what came of them; connect, and subscribe without both: a "
+        "snapshot comes",
     ),
 }
 """4000 to 4499: reconnect with the cursor. 4500 to 4999: stop, something must change first."""

@@ -17,7 +17,7 @@ from pyk8s.wire.base import rfc3339
 from pyk8s.wire.cluster import Cluster, Phase
 from pyk8s.wire.resources import ResourcesAway
 from pyk8s.wire.service import FieldError
-from server.api.audience import LongAnswer, patiently
+from server.api.audience import SSE, LongAnswer, patiently
 from server.api.auth import authenticate
 from server.api.clusters import owned
 from server.api.events import PIECE_CHARS, SSE_RETRY_MS, STREAM_HEADERS, TEXT
@@ -51,12 +51,12 @@ async def resources(request: Request[State]) -> Response:
     """Tell what is inside a cluster; with `Accept: text/event-stream` go on with what changes."""
     principal = await authenticate(request, Scope.ACCESS)
     cluster = await _reachable(request, await owned(request, principal))
-    if "text/event-stream" in request.headers.get("accept", ""):
+    if SSE in request.headers.get("accept", ""):
         return LongAnswer(
             _sse(request.state, principal.user.id, cluster.id),
             state=request.state,
             principal=principal,
-            media_type="text/event-stream",
+            media_type=SSE,
             headers=STREAM_HEADERS,
         )
     body = await _now(request.state, cluster)

@@ -26,6 +26,7 @@ from server.api import (
 )
 from server.api.access_endpoints import ACCESS, INSIDE
 from server.api.endpoint import API, BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors, Handler
+from server.api.problems import response_of
 from server.api.streams import TooManySockets
 from server.errors import (
     ClusterAway,
@@ -44,6 +45,8 @@ from server.errors import (
     TemplateUnknown,
     TooManyAttempts,
     Unavailable,
+    UnknownPosition,
+    UpgradeRequired,
     UsernameTaken,
     ValidationFailed,
     VersionUnknown,
@@ -174,7 +177,7 @@ ENDPOINTS: Final = (
         f"{CLUSTER}/events",
         events.events,
         {200: EventPage},
-        (*CALLER, NotFound, ValidationFailed, TooManySockets),
+        (*CALLER, NotFound, UnknownPosition, ValidationFailed, TooManySockets),
         query=events.EventsQuery,
         headers=("Last-Event-ID",),
     ),
@@ -183,7 +186,7 @@ ENDPOINTS: Final = (
         f"{CLUSTER}/log",
         events.log,
         {200: "text/plain"},
-        (*CALLER, NotFound, ValidationFailed, TooManySockets),
+        (*CALLER, NotFound, UnknownPosition, ValidationFailed, TooManySockets),
         query=events.LogQuery,
     ),
     *ACCESS,
@@ -257,8 +260,20 @@ def routes() -> list[BaseRoute]:
         ),
         WebSocketRoute(STREAM, stream.stream),
         WebSocketRoute(TERMINAL, terminal_socket.terminal),
+        *(Route(path, _refuse_page) for path in (STREAM, TERMINAL)),
         *documents.routes(),
     ]
+
+
+async def _refuse_page(request: Request[Any]) -> Response:
+    response = response_of(
+        UpgradeRequired(
+            f"{request.url.path} is a WebSocket",
+            fix="connect with a client of WebSockets; /docs/stream tells how",
+        )
+    )
+    response.headers["Upgrade"] = "websocket"
+    return response
 
 
 def _by_method(endpoints: list[Endpoint]) -> Handler:

@@ -15,7 +15,15 @@ from uuid import UUID
 import anyio
 
 from pyk8s.wire.cluster import Cluster
-from pyk8s.wire.frames import Bookmark, ClusterSnapshot, ClustersSnapshot, End, Lagged, Subscribe
+from pyk8s.wire.frames import (
+    Bookmark,
+    ClusterSnapshot,
+    ClustersSnapshot,
+    End,
+    Lagged,
+    ServerFrame,
+    Subscribe,
+)
 from server.api.audience import patiently
 from server.api.outlet import Outlet
 from server.api.protocol import Closed
@@ -31,6 +39,7 @@ from server.fanout.follow import (
     follow_feed,
     follow_owner,
 )
+from server.fanout.frames import ready
 from server.fanout.hub import Hub
 from server.store import clusters
 from server.store.database import Database
@@ -76,6 +85,18 @@ class Subscription:
         if self._scope is scope:
             self._scope = None
 
+    async def send(self, frame: ServerFrame) -> None:
+        """Write a frame and send it. Raises as `write`."""
+        await self.write(ready(frame))
+
+    async def write(self, frame: bytes) -> None:
+        """Send a frame that is ready, unless the client leaves the topic before it can be sent.
+
+        Raises:
+            WebSocketDisconnect: there is nobody any more.
+        """
+        await self._sources.outlet.write(frame, is_wanted=lambda: not self.is_over)
+
     def end(self) -> None:
         """Be over; to say it again does nothing."""
         self.is_over = True
@@ -90,18 +111,18 @@ class OwnerSubscription(Subscription):
 
     async def begin(self) -> None:
         """Follow them."""
-        sources, outlet = self._sources, self._sources.outlet
+        sources = self._sources
         following = follow_owner(sources.hub, sources.database, sources.owner_id)
         async with aclosing(following):
             async for item in following:
                 match item:
                     case Snapshots(clusters=living):
                         newest = max((cluster.last_seq for cluster in living), default=0)
-                        await outlet.send(ClustersSnapshot(topic=ALL, seq=newest, clusters=living))
+                        await self.send(ClustersSnapshot(topic=ALL, seq=newest, clusters=living))
                     case Batch(frame=frame):
-                        await outlet.write(frame)
+                        await self.write(frame)
                     case CaughtUp(seq=seq):
-                        await outlet.send(Bookmark(topic=ALL, seq=seq))
+                        await self.send(Bookmark(topic=ALL, seq=seq))
 
 
 class ClusterSubscription(Subscription):
@@ -127,7 +148,7 @@ class ClusterSubscription(Subscription):
         cluster = await patiently(partial(_cluster_of, sources, self.topic))
         if self._after is None:
             self._cursor = cluster.last_seq
-            await sources.outlet.send(
+            await self.send(
                 ClusterSnapshot(topic=self.topic, seq=cluster.last_seq, cluster=cluster)
             )
         elif self._after <= cluster.last_seq:
@@ -183,20 +204,20 @@ class ClusterSubscription(Subscription):
             await self._follow(self._feed, following)
 
     async def _follow(self, feed: ClusterFeed, following: AsyncGenerator[Followed, None]) -> None:
-        topic, outlet = self.topic, self._sources.outlet
+        topic = self.topic
         try:
             async with aclosing(following):
                 async for item in following:
                     match item:
                         case Batch(run=run, frame=frame):
-                            await outlet.write(frame)
+                            await self.write(frame)
                             self._cursor = run.last
                         case CaughtUp(seq=seq):
-                            await outlet.send(Bookmark(topic=topic, seq=seq))
+                            await self.send(Bookmark(topic=topic, seq=seq))
                         case FellBehind(first=first, last=last):
-                            await outlet.send(Lagged(topic=topic, from_=first, to=last))
+                            await self.send(Lagged(topic=topic, from_=first, to=last))
                         case Ended(seq=seq):
-                            await outlet.send(End(topic=topic, seq=seq))
+                            await self.send(End(topic=topic, seq=seq))
                             self.end()
         finally:
             if self.is_over:  # it may have attached in the moment in which it was ended
@@ -211,6 +232,8 @@ async def _cluster_of(sources: Sources, topic: str) -> Cluster:
         cluster_id = UUID(topic.removeprefix(CLUSTER_PREFIX))
     except ValueError:
         raise gone from None
+    if topic != f"{CLUSTER_PREFIX}{cluster_id}":  # its frames would bear another topic
+        raise gone
     async with sources.database.reading() as session:
         cluster = await clusters.get(session, sources.owner_id, cluster_id)
     if cluster is None:

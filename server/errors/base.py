@@ -154,6 +154,14 @@ class PhaseConflict(LabError):
         self.actual = actual
 
 
+class UnknownPosition(LabError):
+    """The caller's cursor or epoch is not of this log: it was wiped, or somebody errs."""
+
+    code = "unknown_position"
+    status = 410
+    title = "The log is another one than you know"
+
+
 class KeyReused(LabError):
     """The Idempotency-Key was used for another request."""
 
@@ -168,6 +176,14 @@ class TooLarge(LabError):
     code = "too_large"
     status = 413
     title = "The body is too large"
+
+
+class UpgradeRequired(LabError):
+    """The address is that of a WebSocket, and was asked for as a page."""
+
+    code = "upgrade_required"
+    status = 426
+    title = "This is a WebSocket"
 
 
 class UnsupportedMediaType(LabError):

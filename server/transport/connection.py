@@ -8,6 +8,9 @@ from websockets.frames import Frame, Opcode
 HANG_UP: Final = "pyk8s.hang_up"
 """The extension of the ASGI scope under which the connection can be ended at once."""
 
+CUT: Final = "pyk8s.cut"
+"""The extension under which a connection can be ended in the middle of an answer."""
+
 TAKE_TIME: Final = "pyk8s.take_time"
 """The extension under which the limit on the time of a whole request can be lifted."""
 
@@ -49,9 +52,15 @@ def take_time(scope: MutableMapping[str, Any]) -> None:
 
     To be said only of a caller who is known, and of a body that is long by its nature.
     """
-    lift = scope.get("extensions", {}).get(TAKE_TIME)
-    if lift is not None:
-        lift()
+    _ask(scope, TAKE_TIME)
+
+
+def cut(scope: MutableMapping[str, Any]) -> None:
+    """End a connection in the middle of an answer, once what was sent of it has been taken.
+
+    The client hears that it has not got all of it.
+    """
+    _ask(scope, CUT)
 
 
 def hang_up(scope: MutableMapping[str, Any]) -> None:
@@ -60,6 +69,10 @@ def hang_up(scope: MutableMapping[str, Any]) -> None:
     A close in good order waits until everything sent before has been taken, which a peer that
     reads a byte now and then can drag out for hours.
     """
-    end = scope.get("extensions", {}).get(HANG_UP)
-    if end is not None:
-        end()
+    _ask(scope, HANG_UP)
+
+
+def _ask(scope: MutableMapping[str, Any], extension: str) -> None:
+    way = scope.get("extensions", {}).get(extension)
+    if way is not None:  # other servers have none of these
+        way()

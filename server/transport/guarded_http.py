@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from server.transport.connection import HANG_UP, TAKE_TIME
+from server.transport.connection import CUT, HANG_UP, TAKE_TIME
 
 HEAD_SECONDS: Final = 5.0
 """The head of a request is here within this time of the connection, or of its own first byte."""
@@ -59,7 +59,11 @@ class GuardedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._requests += 1
         self._is_in_head, self._head_bytes = True, 0
-        ways: dict[Any, Any] = {HANG_UP: self.transport.abort, TAKE_TIME: self._stop_expecting}
+        ways: dict[Any, Any] = {
+            CUT: self.transport.close,
+            HANG_UP: self.transport.abort,
+            TAKE_TIME: self._stop_expecting,
+        }
         self.scope["extensions"] = ways
 
     def on_headers_complete(self) -> None:

@@ -70,6 +70,7 @@ async def test_our_own_page_is_let_in(ann: Caller, lab_server: LabServer) -> Non
 
 async def test_nobody_and_wrong_protocols_are_refused(ann: Caller, lab_server: LabServer) -> None:
     for headers, protocols, status in (
+        ({}, PROTOCOL, 401),
         ({"Authorization": "Bearer pyk8s_wrong"}, PROTOCOL, 401),
         ({"Authorization": f"Bearer {ann.token}"}, [Subprotocol("other")], 422),
         ({"Authorization": f"Bearer {ann.token}"}, None, 422),
@@ -113,6 +114,44 @@ async def test_a_position_that_the_log_has_not_reached(ann: Caller) -> None:
         ask = {"type": "subscribe", "topic": f"cluster:{cluster['id']}", "after": 10_000}
         await socket.send(json.dumps(ask))
         assert (await frame(socket))["code"] == "unknown_position"
+
+
+async def test_the_same_over_http(ann: Caller) -> None:
+    """Else what comes between the end of the log and the cursor would be missed without a word."""
+    cluster = await ann.create(labels={"simulate": "hang"})
+    path = f"/api/v1/clusters/{cluster['id']}"
+    assert (await ann.http.get(f"{path}/events?epoch={cluster['epoch']}")).status_code == 200
+    sse = {"Accept": "text/event-stream"}
+    for asked, headers in (
+        ("events?after=10000", {}),
+        ("events?after=10000", sse),
+        ("events", {**sse, "Last-Event-ID": "10000"}),
+        ("log?after=10000", {}),
+        ("log?after=10000&follow=1", {}),
+        (f"events?epoch={NOBODYS}", {}),
+        (f"events?epoch={NOBODYS}", sse),
+    ):
+        refused = await ann.http.get(f"{path}/{asked}", headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (410, "unknown_position"), asked
+        assert "after=0" in refused.json()["fix"]
+
+
+async def test_an_address_of_a_websocket_is_no_page(ann: Caller) -> None:
+    for path in ("/api/v1/stream", f"/api/v1/clusters/{NOBODYS}/terminal"):
+        refused = await ann.http.get(path)
+        assert (refused.status_code, refused.json()["code"]) == (426, "upgrade_required")
+        assert refused.headers["upgrade"] == "websocket"
+
+
+async def test_a_topic_has_one_spelling(ann: Caller) -> None:
+    """Else its events would come under another topic than the one that was asked for."""
+    cluster = await ann.create(labels={"simulate": "hang"})
+    own = cluster["id"]
+    for spelling in (own.upper(), own.replace("-", ""), f"{{{own}}}", f"urn:uuid:{own}"):
+        async with ann.stream() as socket:
+            ask = {"type": "subscribe", "topic": f"cluster:{spelling}"}
+            await socket.send(json.dumps(ask))
+            assert (await frame(socket))["code"] == "no_such_topic", spelling
 
 
 async def test_nobody_follows_what_belongs_to_others(ann: Caller, bob: Caller) -> None:
@@ -168,6 +207,25 @@ async def test_unsubscribe_and_subscribe_again(ann: Caller) -> None:
                 pass
             assert got["code"] == "already_subscribed"
             await socket.send(json.dumps({"type": "unsubscribe", "topic": topic}))
+
+
+async def test_after_the_pong_nothing_comes_of_what_was_left(ann: Caller) -> None:
+    """Who comes back to a topic from another place must be able to tell the old frames."""
+    cluster = await ann.create(labels={"simulate": "flood:4000:0"})
+    await ann.until(cluster["id"], "ready")
+    topic = f"cluster:{cluster['id']}"
+    async with ann.stream() as socket:
+        for number in range(25):
+            await socket.send(json.dumps({"type": "subscribe", "topic": topic, "after": 0}))
+            for _ in range(number % 5):
+                assert (await frame(socket))["topic"] == topic
+            await socket.send(json.dumps({"type": "unsubscribe", "topic": topic}))
+            await socket.send(json.dumps({"type": "ping", "nonce": str(number)}))
+            while (got := await frame(socket))["type"] != "pong":
+                assert got["topic"] == topic
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    pytest.fail(f"after the pong: {await socket.recv()!r:.200}")
 
 
 async def test_a_revoked_token_closes_its_stream(ann: Caller, lab_server: LabServer) -> None:

@@ -292,7 +292,8 @@ async def test_who_may_not_is_refused_before_the_handshake(
     url = lab_server.base_url.replace("http", "ws") + "/api/v1/clusters/demo/terminal"
     own = {"Authorization": f"Bearer {ann.token}"}
     for headers, query, protocols, status, code in (
-        ({}, "", PROTOCOL, 403, "cross_origin"),
+        ({}, "", PROTOCOL, 401, "unauthenticated"),
+        ({"Origin": "http://evil.example"}, "", PROTOCOL, 403, "cross_origin"),
         ({"Authorization": "Bearer pyk8s_no"}, "", PROTOCOL, 401, "unauthenticated"),
         ({"Authorization": f"Bearer {reader}"}, "", PROTOCOL, 403, "forbidden"),
         ({"Cookie": cookie}, "", PROTOCOL, 403, "cross_origin"),

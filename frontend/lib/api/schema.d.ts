@@ -4311,6 +4311,7 @@ export interface operations {
         parameters: {
             query?: {
                 after?: number;
+                epoch?: string | null;
                 limit?: number;
                 types?: string[] | null;
             };
@@ -4356,6 +4357,15 @@ export interface operations {
             };
             /** @description `not_found`: Not found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_position`: The log is another one than you know */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4436,6 +4446,15 @@ export interface operations {
             };
             /** @description `not_found`: Not found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_position`: The log is another one than you know */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
