@@ -197,8 +197,11 @@ def close_codes(closings: Mapping[str, Closing]) -> Callable[[], str]:
     """List the codes with which the server closes a connection."""
 
     def write() -> str:
-        rows = [[str(each.code), each.meaning, each.then] for each in closings.values()]
-        return table(["code", "meaning", "what a client does"], rows)
+        rows = [
+            [str(each.code), f"`{reason}`", each.meaning, each.then]
+            for reason, each in closings.items()
+        ]
+        return table(["code", "reason", "meaning", "what a client does"], rows)
 
     return write
 
@@ -209,7 +212,8 @@ LIMIT_MEANINGS = {
     "max_frames_per_minute": "frames of a client within a minute; else 4429",
     "max_streams": "WebSockets, SSE and followed logs of a user at the same time, a setting; else "
     "HTTP 429 with `Retry-After`",
-    "heartbeat_seconds": "between two `bookmark` of a cluster's topic with nothing new",
+    "heartbeat_seconds": "between two `bookmark` of a topic with nothing new; up to twice as long "
+    "after a subscribe",
     "ping_seconds": "between two pings of the WebSocket, which libraries answer by themselves",
     "pong_seconds": "for the answer to such a ping; else the connection is closed",
     "goaway_retry_after_ms": "to wait before a reconnect after `goaway`",

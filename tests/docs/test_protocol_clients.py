@@ -167,6 +167,20 @@ async def stop(client: Client) -> None:
         await client.process.wait()
 
 
+async def test_they_stop_where_trying_again_would_not_help(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(serving(settings))
+        for name, command in commands(tmp_path).items():
+            relay = await stack.enter_async_context(Relay.to(settings.port, cuts=0, after_bytes=0))
+            client = await start(command, "x", relay, "pyk8s_wrong", folder_of(tmp_path, name))
+            stack.push_async_callback(stop, client)
+            async with asyncio.timeout(60):
+                assert await client.process.wait() != 0, name
+            assert client.complaints.read_text("utf-8") != "", name
+
+
 async def test_they_lose_nothing(settings: Settings, tmp_path: Path) -> None:
     clients: dict[str, Client] = {}
     async with AsyncExitStack() as stack:
