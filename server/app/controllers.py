@@ -21,7 +21,7 @@ def start_controllers(tasks: anyio.abc.TaskGroup, settings: Settings, database: 
             database,
             sizes=settings.pool_sizes,
             max_age_seconds=settings.pool_max_age_seconds,
-            tick=partial(anyio.sleep, pool.TICK_SECONDS),
+            sleep=anyio.sleep,
         )
     )
     tasks.start_soon(

@@ -30,7 +30,7 @@ SWEEP_SECONDS: Final = 15.0
 LIST_SECONDS: Final = 10.0
 """Docker lists in milliseconds; one that takes longer is as good as away."""
 ASK_SECONDS: Final = 8.0
-ASKED_SECONDS: Final = 2.0
+ASKED_SECONDS: Final = 3.0
 """How often to look whether an administrator wants a repair."""
 KEPT_SECONDS: Final = 60.0
 """Findings that stay the same are written down again so often, to show that somebody looks."""
