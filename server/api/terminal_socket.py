@@ -1,8 +1,6 @@
 """The WebSocket /api/v1/clusters/{id}/terminal: a shell's bytes both ways, and its end."""
 
-from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
-from functools import partial
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
@@ -99,7 +97,6 @@ class Connection:
         self._stream = stream
         self._cluster = cluster
         self._query = query
-        self._sending = anyio.Lock(fast_acquire=True)
 
     async def serve(self) -> None:
         """Carry bytes until the shell ends or one side has enough; then say why."""
@@ -178,7 +175,7 @@ class Connection:
                 raise Closed("slow", "output was not taken in time") from error
             if isinstance(data, Ending):
                 return data
-            await self._out(partial(self._websocket.send_bytes, data))
+            await self._stream.send(self._websocket.send_bytes(data))
             session.taken(client, len(data))
 
     async def _read(self, session: Session, client: Client) -> None:
@@ -203,11 +200,8 @@ class Connection:
                     await self._send(Pong(nonce=nonce))
 
     async def _send(self, frame: TerminalFrame) -> None:
-        await self._out(partial(self._websocket.send_text, frame.model_dump_json()))
-
-    async def _out(self, send: Callable[[], Awaitable[None]]) -> None:
-        async with self._sending:
-            await self._stream.send(send())
+        # Needs no lock: a frame is written with one call.
+        await self._stream.send(self._websocket.send_text(frame.model_dump_json()))
 
     async def _close(self, closed: Closed, last: TerminalFrame | None) -> None:
         with anyio.move_on_after(LAST_SECONDS) as limit, suppress(WebSocketDisconnect):
