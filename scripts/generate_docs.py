@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from pyk8s.wire import facts, frames, terminals
 from pyk8s.wire.base import Answer, Ask
 from server.api import asyncapi
+from server.api.metrics import GAUGES
 from server.api.protocol import CLOSINGS, TERMINAL_CLOSINGS, Closing
 from server.api.routes import ENDPOINTS, EVERYWHERE
 from server.config import REPOSITORY, Settings
@@ -277,6 +278,15 @@ def ratio_of(figure: dict[str, Any]) -> str:
     return f"{figure['ratio']:.2f}x" + (spread if len(figure["ours_each"]) > 1 else "")
 
 
+def gauges() -> str:
+    """List what /metrics tells."""
+    rows = [
+        [f"`{each.name}`", ", ".join(f"`{label}`" for label in each.labels) or "-", each.meaning]
+        for each in GAUGES
+    ]
+    return table(["name", "labels", "meaning"], rows)
+
+
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "settings": ("configuration.md", settings),
     "routes": ("api.md", routes),
@@ -291,6 +301,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "terminal asks": ("terminal.md", frame_types(terminals, Ask)),
     "terminal close codes": ("terminal.md", close_codes(TERMINAL_CLOSINGS)),
     "limits": ("protocol.md", limits),
+    "metrics": ("../howto/operate.md", gauges),
     "lifecycle": ("lifecycle.md", lifecycle),
     "stream benchmark": ("benchmarks.md", partial(benchmark, "stream")),
     "proxy benchmark": ("benchmarks.md", partial(benchmark, "proxy")),

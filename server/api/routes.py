@@ -19,6 +19,7 @@ from server.api import (
     clusters,
     documents,
     events,
+    metrics,
     service,
     stream,
     terminal_socket,
@@ -231,6 +232,7 @@ ENDPOINTS: Final = (
         body=RepairDrift,
     ),
     Endpoint("GET", "/healthz", service.healthz, {200: "text/plain"}, public=True),
+    Endpoint("GET", "/metrics", metrics.metrics, {200: "text/plain"}, public=True),
     Endpoint(
         "GET",
         "/readyz",

@@ -143,10 +143,7 @@ class ReadyQuery(BaseModel):
 async def readyz(request: Request[State]) -> Response:
     """Say whether the server can do its work, and with `verbose` why not."""
     query = read_query(request, ReadyQuery)
-    database = request.state["database"]
-    host, readiness = await _readiness(database, lambda: datetime.now(UTC))
-    if (identity := request.state["proxy"]) is not None:
-        readiness.checks.append(certificate_check(identity.ends_at, datetime.now(UTC)))
+    host, readiness = await readiness_of(request.state)
     health = Health(
         status="ok" if readiness.is_ready else "unready",
         version=__version__,
@@ -183,6 +180,14 @@ def certificate_check(ends_at: datetime, now: datetime) -> Check:
         "if it is set",
         required=False,
     )
+
+
+async def readiness_of(state: State) -> tuple[Host | None, Readiness]:
+    """Look at everything that the server needs, and at the host that it speaks for."""
+    host, readiness = await _readiness(state["database"], lambda: datetime.now(UTC))
+    if (identity := state["proxy"]) is not None:
+        readiness.checks.append(certificate_check(identity.ends_at, datetime.now(UTC)))
+    return host, readiness
 
 
 async def _readiness(

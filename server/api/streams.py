@@ -91,6 +91,11 @@ class Streams:
         self._doubt = anyio.Event()
         self._is_stopping = False
 
+    @property
+    def open_count(self) -> int:
+        """How many are open now, of all users."""
+        return len(self._open)
+
     def admit(self, principal: Principal) -> Stream:
         """Count a stream until the block that it is used in ends.
 

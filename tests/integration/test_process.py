@@ -196,6 +196,10 @@ async def test_postgresql_goes_away_and_comes_back(data_dir: Path) -> None:
         assert int(answer.headers["retry-after"]) >= 1
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/readyz")).status_code == 503
+        metrics = (await client.get("/metrics")).text.splitlines()
+        assert "pyk8s_ready 0.0" in metrics
+        assert 'pyk8s_check_ok{check="postgresql"} 0.0' in metrics
+        assert not [line for line in metrics if line.startswith("pyk8s_clusters")]
         await postgres.start()
         async with asyncio.timeout(30):
             while (await client.get("/api/v1/clusters")).status_code != 200:
