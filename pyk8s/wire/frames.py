@@ -115,7 +115,11 @@ class End(Answer):
 
 
 class StreamError(Answer):
-    """Something was refused. Unless `code` is `already_subscribed`, a close with a code follows."""
+    """Something was refused. A close with a code follows, unless it is one of two.
+
+    `already_subscribed` changes nothing. `unavailable`: the topic could not be read for now and is
+    left; subscribe again a little later.
+    """
 
     type: Literal["error"] = "error"
     topic: str | None = None

@@ -2658,7 +2658,10 @@ export interface components {
         };
         /**
          * StreamError
-         * @description Something was refused. Unless `code` is `already_subscribed`, a close with a code follows.
+         * @description Something was refused. A close with a code follows, unless it is one of two.
+         *
+         *     `already_subscribed` changes nothing. `unavailable`: the topic could not be read for now and is
+         *     left; subscribe again a little later.
          */
         StreamError: {
             /**
