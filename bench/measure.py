@@ -5,12 +5,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from bench.site import Site
 
 LEAST = 0.001
 """A baseline below it is below what the clock of the kernel can tell."""
+
+
+Measured = TypeVar("Measured")
 
 
 class Scale(StrEnum):
@@ -153,9 +156,9 @@ def two_figures(
 
 async def alternate(
     repeat: int,
-    ours: Callable[[], Awaitable[Sample]],
-    baseline: Callable[[], Awaitable[Sample]],
-) -> tuple[list[Sample], list[Sample]]:
+    ours: Callable[[], Awaitable[Measured]],
+    baseline: Callable[[], Awaitable[Measured]],
+) -> tuple[list[Measured], list[Measured]]:
     """Measure both in turn, so that what the machine does meanwhile meets both."""
     mine, other = [], []
     for _ in range(repeat):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from statistics import median
 from typing import Final
 from uuid import UUID
@@ -14,9 +15,10 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from bench import lines, machine
+from bench import lines
 from bench.copies import multiply
-from bench.measure import Figure, Scale, Setting, Target
+from bench.measure import Figure, Scale, Setting, Target, alternate
+from bench.rows.idle_cpu import percent_of_a_core
 from bench.site import (
     Account,
     Process,
@@ -38,7 +40,6 @@ FEW: Final = {Scale.FULL: 4, Scale.QUICK: 2, Scale.TINY: 2}
 """People of the database that it is compared with."""
 ASKED: Final = {Scale.FULL: 60, Scale.QUICK: 20, Scale.TINY: 3}
 """How often each thing is done in a turn."""
-IDLE_SECONDS: Final = {Scale.FULL: 30.0, Scale.QUICK: 10.0, Scale.TINY: 1.0}
 BATCH: Final = 2000
 PATIENCE_SECONDS: Final = 120.0
 BASELINE: Final = "the same where a hundredth of it is stored"
@@ -114,10 +115,11 @@ async def measure(setting: Setting) -> list[Figure]:
         note = f"{large.events:,} events of {OF_EACH[scale] * PEOPLE[scale]:,} clusters"
         figures = [await space(large, note)]
         for what, do in DOINGS.items():
-            mine, other = [], []
-            for _ in range(setting.repeat):
-                mine.append(await seconds_of(do, http, large, ASKED[scale]))
-                other.append(await seconds_of(do, http, small, ASKED[scale]))
+            mine, other = await alternate(
+                setting.repeat,
+                partial(seconds_of, do, http, large, ASKED[scale]),
+                partial(seconds_of, do, http, small, ASKED[scale]),
+            )
             figures.append(
                 Figure(
                     "volume", what, "ms", [1000 * each for each in mine],
@@ -154,14 +156,7 @@ async def space(place: Place, note: str) -> Figure:
 
 async def idle(setting: Setting, place: Place) -> list[Figure]:
     """Count what a server with everything switched on costs when nobody is there."""
-    postgres = setting.site.postgres_pid
-    seconds = IDLE_SECONDS[setting.scale]
-    async with setting.site.server(place.database) as server:
-        await asyncio.sleep(seconds / 5)
-        before = machine.cpu_seconds(server.pid), machine.tree_cpu_seconds(postgres)
-        await asyncio.sleep(seconds)
-        after = machine.cpu_seconds(server.pid), machine.tree_cpu_seconds(postgres)
-    own, of_postgres = (100 * (b - a) / seconds for a, b in zip(before, after, strict=True))
+    own, of_postgres = await percent_of_a_core(setting, place.database)
     percent = "% of a core"
     return [
         Figure("volume", "CPU of an idle server", percent, [own]),
