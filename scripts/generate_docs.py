@@ -71,7 +71,8 @@ def routes() -> str:
         answers = ", ".join(
             f"{status} {answer_of(model)}".strip() for status, model in endpoint.answers.items()
         )
-        errors = ", ".join(f"`{error.code}`" for error in (*endpoint.errors, *EVERYWHERE))
+        possible = dict.fromkeys((*endpoint.errors, *EVERYWHERE))
+        errors = ", ".join(f"`{error.code}`" for error in possible)
         bodies = [endpoint.body] if isinstance(endpoint.body, type) else (endpoint.body or ["-"])
         takes = ", ".join(answer_of(body) for body in bodies)
         path = f"`{endpoint.method} {endpoint.path}`"

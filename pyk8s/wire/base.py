@@ -1,9 +1,53 @@
-"""Base classes of the models of the wire."""
+"""Base classes of the models of the wire, and the check that every text from outside passes."""
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer, field_validator
+
+MAX_TEXT_CHARS: Final = 1024
+"""The longest text in a request. Every field has its own, lower limit; this one holds for all."""
+
+MAX_INTEGER: Final = 2**53 - 1
+"""The largest number that JSON carries exactly to every client (RFC 8259, 6)."""
+
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def check_text(text: str, *, max_chars: int = MAX_TEXT_CHARS) -> str:
+    """Return a text from outside if it can be stored and shown.
+
+    PostgreSQL stores no NUL, UTF-8 encodes no lone surrogate, and a control character in a name
+    changes how a terminal or a log shows it.
+
+    Raises:
+        ValueError: the text is too long, or has a control character or a lone surrogate.
+    """
+    if len(text) > max_chars:
+        raise ValueError(f"at most {max_chars} characters")
+    found = _UNPRINTABLE.search(text)
+    if found is not None:
+        raise ValueError(
+            f"has the control character U+{ord(found[0]):04X} at position {found.start()}; "
+            "leave it out"
+        )
+    return text
+
+
+def _check_value(value: object) -> None:
+    """Check each text and number of a field. A password is a `SecretStr`, which is only hashed."""
+    if isinstance(value, str):
+        check_text(value)
+    elif isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
+        raise ValueError(f"has to be between -{MAX_INTEGER} and {MAX_INTEGER}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_value(key)
+            _check_value(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_value(item)
 
 
 def rfc3339(value: datetime) -> str:
@@ -25,3 +69,9 @@ class Ask(BaseModel):
     """What a client says. Unknown fields are an error, so that a typing mistake is never silent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        _check_value(value)
+        return value

@@ -4,7 +4,7 @@ import base64
 import re
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,12 +16,13 @@ from pyk8s.wire.access import (
     Endpoint,
 )
 from pyk8s.wire.accounts import Scope
+from pyk8s.wire.base import Ask
 from pyk8s.wire.cluster import Cluster
 from server.api import kubeconfig as files
 from server.api.auth import authenticate
 from server.api.clusters import owned
 from server.api.state import State
-from server.api.wire import answer, path_id, read_body, read_query
+from server.api.wire import answer, path_id, printable, read_body, read_query
 from server.commands import credentials as commands
 from server.commands.credentials import Issued
 from server.errors import NoProxy
@@ -35,10 +36,8 @@ SURE_NAME: Final = "localhost"
 NO_CONTENT: Final = 204
 
 
-class KubeconfigQuery(BaseModel):
+class KubeconfigQuery(Ask):
     """Which way in, and for how long."""
-
-    model_config = ConfigDict(extra="forbid")
 
     endpoint: Endpoint | None = None
     """Unset: by the proxy if the server has one."""
@@ -108,8 +107,7 @@ async def _direct(
 
 def _made_for(request: Request[State]) -> str:
     """Name the program that asked, to recognise the credential by."""
-    agent = request.headers.get("user-agent", "unknown program")
-    return re.sub(r"[^ -~]", "", agent).strip() or "unknown program"
+    return printable(request.headers.get("user-agent", "")) or "unknown program"
 
 
 def _proxy_address(request: Request[State], cluster: Cluster) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Register, sign in and out, who am I, tokens."""
 
-from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,9 +13,10 @@ from pyk8s.wire.accounts import (
     Usage,
     UserAnswer,
 )
+from pyk8s.wire.base import Ask
 from server.api.auth import authenticate, clear_cookie, require_same_origin, set_cookie
 from server.api.state import State, session_lifetime
-from server.api.wire import answer, path_id, read_body, read_query
+from server.api.wire import answer, path_id, printable, read_body, read_query
 from server.commands import accounts as commands
 from server.commands.accounts import SignedIn
 from server.commands.credentials import logout_everywhere
@@ -24,10 +24,8 @@ from server.config import Settings
 from server.store import accounts, clusters
 
 
-class LogoutQuery(BaseModel):
+class LogoutQuery(Ask):
     """Of what to sign out."""
-
-    model_config = ConfigDict(extra="forbid")
 
     everywhere: bool = False
 
@@ -46,7 +44,7 @@ async def register(request: Request[State]) -> Response:
         state["passwords"],
         request=await read_body(request, Register),
         signup=signup_open(state["settings"]),
-        user_agent=request.headers.get("user-agent", ""),
+        user_agent=printable(request.headers.get("user-agent", "")),
         session_lifetime=session_lifetime(state["settings"]),
     )
     return _with_session(signed_in, state["settings"], status=201)
@@ -61,7 +59,7 @@ async def login(request: Request[State]) -> Response:
         state["passwords"],
         state["throttle"],
         request=await read_body(request, Login),
-        user_agent=request.headers.get("user-agent", ""),
+        user_agent=printable(request.headers.get("user-agent", "")),
         session_lifetime=session_lifetime(state["settings"]),
     )
     return _with_session(signed_in, state["settings"], status=200)

@@ -3,11 +3,12 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from pyk8s.wire.accounts import Scope
+from pyk8s.wire.base import Ask
 from pyk8s.wire.cluster import (
     USABLE,
     Cluster,
@@ -16,15 +17,22 @@ from pyk8s.wire.cluster import (
     ExtendLease,
     Phase,
 )
-from pyk8s.wire.service import FieldError
 from server.api.auth import authenticate
 from server.api.state import State
-from server.api.wire import answer, id_or_name, read_body, read_query, several
+from server.api.wire import (
+    answer,
+    id_or_name,
+    read_body,
+    read_query,
+    refused,
+    several,
+    text_in_header,
+)
 from server.commands import clusters as commands
 from server.commands import lease, lifetime, resting
 from server.commands.clusters import Limits, not_found
 from server.config import Settings
-from server.errors import NoEvidence, NotReady, ValidationFailed
+from server.errors import NoEvidence, NotReady
 from server.kube.measuring import measure
 from server.store import clusters, use
 from server.store import evidence as evidence_store
@@ -34,10 +42,8 @@ MAX_KEY_LENGTH = 255
 GONE = 204
 
 
-class ListQuery(BaseModel):
+class ListQuery(Ask):
     """Which clusters."""
-
-    model_config = ConfigDict(extra="forbid")
 
     phase: Annotated[list[Phase], BeforeValidator(several)] = Field(default_factory=list)
     label: Annotated[list[str], BeforeValidator(several)] = Field(default_factory=list)
@@ -49,13 +55,7 @@ class ListQuery(BaseModel):
 async def create(request: Request[State]) -> Response:
     """Ask for a cluster."""
     principal = await authenticate(request, Scope.CLUSTERS_WRITE)
-    key = request.headers.get("idempotency-key")
-    if key is not None and not 0 < len(key) <= MAX_KEY_LENGTH:
-        raise ValidationFailed(
-            f"Idempotency-Key: 1 to {MAX_KEY_LENGTH} characters",
-            fix="use a random UUID",
-            errors=[FieldError(field="Idempotency-Key", message=f"1 to {MAX_KEY_LENGTH} long")],
-        )
+    key = text_in_header(request, "Idempotency-Key", max_chars=MAX_KEY_LENGTH)
     cluster = await commands.create_cluster(
         request.state["database"],
         owner_id=principal.user.id,
@@ -93,11 +93,7 @@ def _labels(given: list[str]) -> dict[str, str]:
     for item in given:
         key, equals, value = item.partition("=")
         if not equals:
-            raise ValidationFailed(
-                f"label: {item[:80]!r} is not key=value",
-                fix="write ?label=branch=main",
-                errors=[FieldError(field="label", message="key=value", input=item[:80])],
-            )
+            raise refused("label", "is not key=value", fix="write ?label=branch=main", given=item)
         labels[key] = value
     return labels
 

@@ -5,20 +5,20 @@ from contextlib import aclosing
 from typing import Annotated, get_args
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from pyk8s.wire.accounts import Scope
+from pyk8s.wire.base import MAX_INTEGER, Ask
 from pyk8s.wire.cluster import Cluster, Phase
 from pyk8s.wire.events import ClusterEvent
-from pyk8s.wire.service import FieldError
 from server.api.audience import SSE, LongAnswer
 from server.api.auth import authenticate
 from server.api.clusters import owned
 from server.api.state import State
-from server.api.wire import read_query, several
-from server.errors import UnknownPosition, ValidationFailed
+from server.api.wire import read_query, refused, several, text_in_header
+from server.errors import UnknownPosition
 from server.fanout.follow import (
     Batch,
     CaughtUp,
@@ -31,7 +31,8 @@ from server.store import event_reads
 from server.store.accounts import Principal
 from server.store.runs import SEPARATOR, StoredEvent, head_of, runs_of
 
-MAX_CURSOR = 2**53 - 1  # what JSON and JavaScript carry exactly
+MAX_CURSOR = MAX_INTEGER
+MAX_CURSOR_DIGITS = len(str(MAX_CURSOR))
 SSE_RETRY_MS = 1000
 PAGE = 1000
 PIECE_CHARS = 32 * 1024
@@ -53,10 +54,8 @@ def _known(types: list[str] | None) -> list[str] | None:
     return types
 
 
-class EventsQuery(BaseModel):
+class EventsQuery(Ask):
     """Which events."""
-
-    model_config = ConfigDict(extra="forbid")
 
     after: int = Field(0, ge=0, le=MAX_CURSOR)
     epoch: UUID | None = None
@@ -64,10 +63,8 @@ class EventsQuery(BaseModel):
     types: Annotated[list[str] | None, BeforeValidator(several), AfterValidator(_known)] = None
 
 
-class LogQuery(BaseModel):
+class LogQuery(Ask):
     """Which lines, and whether to stay for what comes."""
-
-    model_config = ConfigDict(extra="forbid")
 
     after: int = Field(0, ge=0, le=MAX_CURSOR)
     follow: bool = False
@@ -133,15 +130,12 @@ async def _page(state: State, cluster: Cluster, query: EventsQuery) -> Response:
 
 
 def _last_event_id(request: Request[State], after: int) -> int:
-    given = request.headers.get("last-event-id")
+    given = text_in_header(request, "Last-Event-ID", max_chars=MAX_CURSOR_DIGITS)
     if given is None:
         return after
     if not (given.isascii() and given.isdigit() and int(given) <= MAX_CURSOR):
-        raise ValidationFailed(
-            f"Last-Event-ID: {given[:40]!r} is not a seq",
-            fix="send back an id that this stream gave",
-            errors=[FieldError(field="Last-Event-ID", message="a seq", input=given[:40])],
-        )
+        fix = "send back an id that this stream gave"
+        raise refused("Last-Event-ID", "is not a seq", fix=fix, given=given)
     return int(given)
 
 

@@ -205,7 +205,7 @@ def _responses(endpoint: Endpoint, models: Models) -> dict[str, Any]:
             responses[str(status)]["content"] = content
     everywhere = () if endpoint.path == "/healthz" else EVERYWHERE
     by_status: dict[int, list[type[LabError]]] = {}
-    for error in (*endpoint.errors, *everywhere):
+    for error in dict.fromkeys((*endpoint.errors, *everywhere)):
         if error.status not in endpoint.answers:
             by_status.setdefault(error.status, []).append(error)
     for status, errors in sorted(by_status.items()):

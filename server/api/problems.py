@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pyk8s.wire.service import Problem
-from server.errors import Internal, LabError, MethodNotAllowed, NotFound
+from server.errors import Internal, LabError, MethodNotAllowed, NotFound, Unstorable
 from server.telemetry import get_logger
 
 MEDIA_TYPE = "application/problem+json"
@@ -50,6 +50,8 @@ async def on_lab_error(connection: HTTPConnection[Any], error: Exception) -> Any
         raise error
     if error.status >= SERVER_ERROR:
         log.warning("request_failed", code=error.code, detail=error.detail)
+    elif isinstance(error, Unstorable):  # a check of ours is missing
+        log.warning("value_not_storable", path=connection.url.path, reason=error.detail)
     return await _deliver(connection, response_of(error))
 
 
@@ -87,9 +89,11 @@ async def on_gone(_: Request[Any], __: Exception) -> Response:
 async def on_defect(request: Request[Any], error: Exception) -> Response:
     """Answer what nobody foresaw; the log has the rest."""
     log.error("request_crashed", path=request.url.path, exc_info=error)
-    return response_of(
+    response = response_of(
         Internal(
             "a defect of the server; nothing of what you asked for was half done",
             fix="try again; if it comes back, the operator finds the cause in the server's log",
         )
     )
+    response.headers["Connection"] = "close"  # Starlette raises it again, and uvicorn hangs up
+    return response

@@ -8,22 +8,21 @@ from uuid import UUID
 
 import anyio
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pyk8s.wire.accounts import Scope
-from pyk8s.wire.base import rfc3339
+from pyk8s.wire.base import Ask, rfc3339
 from pyk8s.wire.cluster import Cluster, Phase
 from pyk8s.wire.resources import ResourcesAway
-from pyk8s.wire.service import FieldError
 from server.api.audience import SSE, LongAnswer, patiently
 from server.api.auth import authenticate
 from server.api.clusters import owned
 from server.api.events import PIECE_CHARS, SSE_RETRY_MS, STREAM_HEADERS, TEXT
 from server.api.state import State
-from server.api.wire import read_query
-from server.errors import ClusterAway, NotReady, ValidationFailed
+from server.api.wire import read_query, refused, text_in_path
+from server.errors import ClusterAway, NotReady
 from server.resources import pod_log as logs
 from server.resources.lookout import Beat, Change, Everything, Seen
 from server.store import clusters
@@ -36,10 +35,8 @@ NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 NAME_CHARS: Final = 253
 
 
-class PodLogQuery(BaseModel):
+class PodLogQuery(Ask):
     """Which log of a pod, and how much of it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     container: str | None = Field(None, pattern=NAME, max_length=NAME_CHARS)
     follow: bool = False
@@ -101,17 +98,14 @@ async def _reachable(request: Request[State], cluster: Cluster) -> Cluster:
 
 
 def _name_in_path(request: Request[State], name: str) -> str:
-    given: str = request.path_params[name]
+    given = text_in_path(request, name)
     wanted = PodLogQuery.model_validate
     try:
         wanted({"container": given})
     except ValueError as error:
         message = "small letters, digits, dashes and dots, a letter or digit first and last"
-        raise ValidationFailed(
-            f"{name}: {message}",
-            fix="give the name that the list of pods has",
-            errors=[FieldError(field=name, message=message, input=given[:100])],
-        ) from error
+        fix = "give the name that the list of pods has"
+        raise refused(name, message, fix=fix, given=given) from error
     return given
 
 

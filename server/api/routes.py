@@ -29,6 +29,7 @@ from server.api.access_endpoints import ACCESS, INSIDE
 from server.api.endpoint import API, BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors, Handler
 from server.api.problems import response_of
 from server.api.streams import TooManySockets
+from server.api.wire import require_no_body
 from server.errors import (
     ClusterAway,
     CrossOrigin,
@@ -247,7 +248,7 @@ ENDPOINTS: Final = (
 STREAM: Final = f"{API}/stream"
 TERMINAL: Final = f"{CLUSTER}/terminal"
 STREAM_ERRORS: Final[Errors] = (*CALLER, CrossOrigin, ValidationFailed, TooManySockets)
-EVERYWHERE: Final[Errors] = (Unavailable,)
+EVERYWHERE: Final[Errors] = (Unavailable, ValidationFailed)
 
 
 def routes() -> list[BaseRoute]:
@@ -280,10 +281,13 @@ async def _refuse_page(request: Request[Any]) -> Response:
 
 def _by_method(endpoints: list[Endpoint]) -> Handler:
     """Give one handler for a path, so that its refusal of other methods names them all."""
-    handlers = {endpoint.method: endpoint.handler for endpoint in endpoints}
-    handlers.setdefault("HEAD", handlers.get("GET", endpoints[0].handler))
+    by_method = {endpoint.method: endpoint for endpoint in endpoints}
+    by_method.setdefault("HEAD", by_method.get("GET", endpoints[0]))
 
     async def dispatch(request: Request[Any]) -> Response:
-        return await handlers[request.method](request)
+        endpoint = by_method[request.method]
+        if endpoint.body is None:
+            await require_no_body(request)
+        return await endpoint.handler(request)
 
     return dispatch

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from pyk8s.wire.accounts import Scope
+from pyk8s.wire.base import Ask
 from pyk8s.wire.service import (
     Capacity,
     Check,
@@ -132,10 +132,8 @@ async def healthz(_: Request[State]) -> Response:
     return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
 
 
-class ReadyQuery(BaseModel):
+class ReadyQuery(Ask):
     """Whether to tell every check. `?verbose` alone is enough."""
-
-    model_config = ConfigDict(extra="forbid")
 
     verbose: str | None = None
 

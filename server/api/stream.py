@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import anyio
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pyk8s.wire.accounts import Scope
@@ -45,6 +45,7 @@ from server.api.subscription import (
     Subscription,
     Work,
 )
+from server.api.wire import parse_frame
 from server.errors import Unavailable, ValidationFailed
 from server.store import clusters
 from server.telemetry import get_logger
@@ -154,11 +155,9 @@ class Connection:
 
     async def _take(self, message: str) -> None:
         try:
-            frame = _FRAME.validate_json(message)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise Closed("malformed", f"{place}: {first['msg']}"[:200]) from error
+            frame = parse_frame(_FRAME, message)
+        except ValueError as error:
+            raise Closed("malformed", str(error)) from error
         match frame:
             case Ping(nonce=nonce):
                 await self._outlet.send(Pong(nonce=nonce))

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 import anyio
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from pyk8s.wire.accounts import Scope
+from pyk8s.wire.base import Ask
 from pyk8s.wire.cluster import USABLE, Cluster
 from pyk8s.wire.facts import Note
 from pyk8s.wire.frames import Ping, Pong
@@ -32,7 +33,7 @@ from server.api.clusters import owned
 from server.api.protocol import TERMINAL_CODES, Closed
 from server.api.state import State
 from server.api.streams import Stream
-from server.api.wire import read_query
+from server.api.wire import parse_frame, read_query
 from server.drivers.base import PodTarget, ShellWish
 from server.errors import LabError, NoSuchTerminal, NotReady, ValidationFailed
 from server.store import event_log
@@ -45,10 +46,8 @@ LABEL_LENGTH: Final = 63
 NAME_LENGTH: Final = 253
 
 
-class TerminalQuery(BaseModel):
+class TerminalQuery(Ask):
     """Which terminal: one that is there (`session`), or a new one."""
-
-    model_config = ConfigDict(extra="forbid")
 
     session: UUID | None = None
     offset: Annotated[int, Field(ge=0)] | None = None
@@ -215,11 +214,9 @@ class Connection:
 
 def _ask(text: str) -> Resize | Ack | Ping:
     try:
-        return _ASK.validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise Closed("malformed", f"{place}: {first['msg']}"[:200]) from error
+        return parse_frame(_ASK, text)
+    except ValueError as error:
+        raise Closed("malformed", str(error)) from error
 
 
 def _first(group: BaseExceptionGroup[Any]) -> Any:

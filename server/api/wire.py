@@ -1,14 +1,17 @@
-"""Between bytes and models."""
+"""Between bytes and models: whatever a client sends is checked here before anything reads it."""
 
+import json
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
+from http import HTTPMethod
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from pyk8s.wire.accounts import USERNAME_PATTERN
+from pyk8s.wire.base import MAX_INTEGER, check_text
 from pyk8s.wire.cluster import CLUSTER_NAME_PATTERN, LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 from pyk8s.wire.service import FieldError
 from pyk8s.wire.terminals import KUBERNETES_LABEL_PATTERN, POD_PATTERN
@@ -17,6 +20,14 @@ from server.errors import NotFound, TooLarge, UnsupportedMediaType, ValidationFa
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_SHOWN = 100
+MAX_ERRORS: Final = 20
+"""So many wrong fields are listed: a body of unknown fields must not be answered with more bytes
+than it has."""
+MAX_NAME_CHARS: Final = 253
+"""The longest name that Kubernetes knows (RFC 1123); ours are shorter."""
+MAX_EMPTY_BYTES: Final = 64
+"""Room for an empty JSON object with spaces, which some clients send where no body is wanted."""
+NOTHING: Final = frozenset({b"", b"{}", b"null"})
 UUID_LENGTH = 36
 
 _MEANINGS = {
@@ -31,7 +42,10 @@ _MEANINGS = {
 }
 """What a pattern asks for, in words."""
 
+MAX_FRAME_ERROR_CHARS: Final = 200
+
 Model = TypeVar("Model", bound=BaseModel)
+Frame = TypeVar("Frame")
 
 
 def answer(
@@ -70,17 +84,81 @@ async def read_body(request: Request[State], model: type[Model]) -> Model:
     require_media_type(
         request, ("application/json",), fix="send JSON with `Content-Type: application/json`"
     )
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise TooLarge(
-                f"the body has more than {MAX_BODY_BYTES} bytes", fix="send only what is asked for"
-            )
+    body = await _read_bytes(request, MAX_BODY_BYTES, fix="send only what is asked for")
     try:
-        return model.model_validate_json(body)
+        read = model.model_validate_json(body)
     except ValidationError as error:
         raise invalid(error) from error
+    try:
+        require_distinct_names(body)
+    except ValueError as error:
+        raise refused("body", str(error), fix="name each field once") from error
+    return read
+
+
+async def require_no_body(request: Request[State]) -> None:
+    """Refuse a body where none is read: what it asks for would silently not happen.
+
+    Raises:
+        TooLarge: it is larger than an empty JSON object.
+        ValidationFailed: it asks for something.
+    """
+    if request.method not in {HTTPMethod.POST, HTTPMethod.PUT, HTTPMethod.DELETE}:
+        return
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return
+    fix = f"{request.method} {request.url.path[:MAX_SHOWN]} takes no body: send none"
+    body = await _read_bytes(request, MAX_EMPTY_BYTES, fix=fix)
+    if body.strip() not in NOTHING:
+        raise refused("body", "no body is expected", fix=fix)
+
+
+async def _read_bytes(request: Request[State], most: int, *, fix: str) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise TooLarge(f"the body has more than {most} bytes", fix=fix)
+    return bytes(body)
+
+
+def parse_frame(adapter: TypeAdapter[Frame], text: str) -> Frame:
+    """Read a WebSocket frame of JSON.
+
+    Raises:
+        ValueError: it is not what the models say; the message names the field.
+    """
+    try:
+        frame = adapter.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{place}: {first['msg']}"[:MAX_FRAME_ERROR_CHARS]) from error
+    require_distinct_names(text)
+    return frame
+
+
+def require_distinct_names(document: bytes | str) -> None:
+    """Check that no object of a valid JSON document has a name twice.
+
+    Parsers differ in which one counts (RFC 8259, 4), so that a proxy before the server may have
+    looked at the other one. The parser of the models cannot tell; call this after it, which has
+    bounded the depth.
+
+    Raises:
+        ValueError: a name comes twice.
+    """
+    json.loads(document, object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field {twice[:MAX_SHOWN]!r} comes twice")
+    return found
 
 
 def several(value: object) -> object:
@@ -107,22 +185,75 @@ def read_query(request: HTTPConnection[State], model: type[Model]) -> Model:
 def invalid(error: ValidationError) -> ValidationFailed:
     """Say field by field what is wrong, without repeating secrets."""
     errors = []
-    for item in error.errors(include_url=False):
-        field = ".".join(str(part) for part in item["loc"]) or "body"
+    for item in error.errors(include_url=False)[:MAX_ERRORS]:
+        field = ".".join(str(part) for part in item["loc"])[:MAX_SHOWN] or "body"
         message = _MEANINGS.get(item.get("ctx", {}).get("pattern", "")) or in_words(item)
         shown = item.get("input")
         if "password" in field or not isinstance(shown, str | int | float | bool):
             shown = None
-        if isinstance(shown, str):
+        elif isinstance(shown, str):
             shown = shown[:MAX_SHOWN]
+        elif abs(shown) > MAX_INTEGER:  # also an infinite float, which JSON cannot carry
+            shown = None
         errors.append(FieldError(field=field, message=message, input=shown))
     detail = "; ".join(f"{item.field}: {item.message}" for item in errors[:5])
     return ValidationFailed(detail, fix="correct the named fields; see /docs", errors=errors)
 
 
+def refused(field: str, message: str, *, fix: str, given: str | None = None) -> ValidationFailed:
+    """Say what is wrong with one part of a request."""
+    shown = None if given is None else given[:MAX_SHOWN]
+    return ValidationFailed(
+        f"{field}: {message}",
+        fix=fix,
+        errors=[FieldError(field=field, message=message, input=shown)],
+    )
+
+
+def text_in_path(request: HTTPConnection[State], name: str) -> str:
+    """Read a part of the path.
+
+    Raises:
+        ValidationFailed: it is no text that anything can be named with.
+    """
+    given: str = request.path_params[name]
+    try:
+        return check_text(given, max_chars=MAX_NAME_CHARS)
+    except ValueError as error:
+        fix = "give an id or a name as a list has it"
+        raise refused(name, str(error), fix=fix, given=given) from error
+
+
+def text_in_header(request: HTTPConnection[State], name: str, *, max_chars: int) -> str | None:
+    """Read a header that says something to the server. None: it was not sent.
+
+    Raises:
+        ValidationFailed: it is empty, too long, or has a control character.
+    """
+    given = request.headers.get(name)
+    if given is None:
+        return None
+    try:
+        if not given:
+            raise ValueError("is empty")
+        return check_text(given, max_chars=max_chars)
+    except ValueError as error:
+        fix = "correct the header, or leave it out"
+        raise refused(name, str(error), fix=fix, given=given) from error
+
+
+def printable(header: str) -> str:
+    """Return what can be shown of a header that only describes who asks, as User-Agent does."""
+    return "".join(char for char in header if " " <= char <= "~").strip()
+
+
 def id_or_name(request: HTTPConnection[State]) -> UUID | str:
-    """Read the path's cluster: a UUID as we write them, or else a name (which may be all hex)."""
-    given: str = request.path_params["id_or_name"]
+    """Read the path's cluster: a UUID as we write them, or else a name (which may be all hex).
+
+    Raises:
+        ValidationFailed: it is neither.
+    """
+    given = text_in_path(request, "id_or_name")
     if len(given) != UUID_LENGTH:
         return given
     try:

@@ -44,6 +44,14 @@ class ValidationFailed(LabError):
     title = "The request is not valid"
 
 
+class Unstorable(LabError):
+    """PostgreSQL cannot hold a value of the request; the server should have refused it before."""
+
+    code = "unstorable"
+    status = 422
+    title = "A value cannot be stored"
+
+
 class TemplateUnknown(LabError):
     """There is no template of this name."""
 

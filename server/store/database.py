@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from server.errors import LabError, StartFailed, Unavailable
+from server.errors import LabError, StartFailed, Unavailable, Unstorable
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
@@ -42,6 +42,7 @@ SERVER_SETTINGS = {
 _ANSWERED_AT = "pyk8s.answered_at"
 
 # Classes of SQLSTATE that mean "not now": connection, resources, operator, system, configuration.
+_OF_VALUE = "22"
 _TRANSIENT = ("08", "53", "57", "58", "F0", "55P03")
 
 
@@ -146,10 +147,14 @@ class Database:
         except (OSError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise self._unavailable() from error
         except asyncpg.PostgresError as error:
+            if _is_of_value(error):
+                raise _unstorable(error) from error
             if str(error.sqlstate).startswith(_TRANSIENT):
                 raise self._unavailable() from error
             raise
         except DBAPIError as error:
+            if _is_of_value(error.orig):
+                raise _unstorable(error.orig) from error
             if is_transient(error):
                 raise self._unavailable() from error
             raise
@@ -202,6 +207,22 @@ def _see_that_it_lives(adapted: Any, record: ConnectionPoolEntry, _: object) -> 
 
 def _note_that_it_lives(_: object, record: ConnectionPoolEntry) -> None:
     record.info[_ANSWERED_AT] = time.monotonic()
+
+
+def _is_of_value(error: BaseException | None) -> bool:
+    """Tell whether a statement failed for a value: of PostgreSQL, or of asyncpg before it sent it.
+
+    Class 22 of SQLSTATE is "data exception": a NUL in a text, a number or an instant out of range.
+    """
+    return str(getattr(error, "sqlstate", None)).startswith(_OF_VALUE)
+
+
+def _unstorable(error: BaseException | None) -> Unstorable:
+    state = getattr(error, "sqlstate", None)
+    return Unstorable(
+        f"PostgreSQL cannot hold a value of the request (SQLSTATE {state})",
+        fix="leave out control characters, and numbers or dates that are out of all bounds",
+    )
 
 
 def is_transient(error: DBAPIError) -> bool:
