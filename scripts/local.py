@@ -80,7 +80,8 @@ def stop() -> bool:
             check=False,
         )
         if done.returncode != 0:
-            raise Failed("the embedded PostgreSQL does not stop", done.stderr.strip()[-500:])
+            told, _, fix = done.stderr.strip().rpartition("\n")
+            raise Failed(told or "the embedded PostgreSQL does not stop", fix.strip()[-500:])
     return pid is not None
 
 

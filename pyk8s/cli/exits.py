@@ -31,7 +31,12 @@ MEANING = {
     INTERRUPTED: "Ctrl-C",
 }
 
-_CODES = {"too_many_attempts": AUTH, "unavailable": UNREACHABLE}
+_CODES = {
+    "too_many_attempts": AUTH,
+    "unavailable": UNREACHABLE,
+    "database_restarting": UNREACHABLE,
+    "database_full": UNREACHABLE,
+}
 """Problems whose HTTP status alone would tell a script something else."""
 _STREAM = {4501: AUTH, 4503: AUTH, 4504: NOT_FOUND}
 

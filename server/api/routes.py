@@ -33,6 +33,9 @@ from server.api.wire import require_no_body
 from server.errors import (
     ClusterAway,
     CrossOrigin,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseRestarting,
     KeyReused,
     NameTaken,
     NoEvidence,
@@ -248,7 +251,13 @@ ENDPOINTS: Final = (
 STREAM: Final = f"{API}/stream"
 TERMINAL: Final = f"{CLUSTER}/terminal"
 STREAM_ERRORS: Final[Errors] = (*CALLER, CrossOrigin, ValidationFailed, TooManySockets)
-EVERYWHERE: Final[Errors] = (Unavailable, ValidationFailed)
+EVERYWHERE: Final[Errors] = (
+    Unavailable,
+    DatabaseRestarting,
+    DatabaseBusy,
+    DatabaseFull,
+    ValidationFailed,
+)
 
 
 def routes() -> list[BaseRoute]:

@@ -196,7 +196,9 @@ async def _readiness(
             host = await hosts.current(session)
             skew = ((await database_now(session)) - now()).total_seconds()
     except LabError as error:
-        down = Check(name="postgresql", ok=False, detail=error.detail, fix=error.fix)
+        outage = database.outage()
+        why = f": {outage.reason}" if outage is not None and outage.reason else ""
+        down = Check(name="postgresql", ok=False, detail=error.detail + why, fix=error.fix)
         return None, Readiness([down])
     checks = [Check(name="postgresql", ok=True, detail="answers"), clock_check(skew)]
     if host is None:

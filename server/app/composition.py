@@ -29,6 +29,7 @@ from server.proxy.gate import ClusterGate
 from server.proxy.listener import identity_of, proxying
 from server.resources.lookout import Lookout
 from server.secrets import Passwords, Sealer
+from server.store.data_lock import data_dir_locked
 from server.store.hints import HintListener, Receivers
 from server.terminals.terminals import Limits, Terminals
 
@@ -44,6 +45,13 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         StartFailed: a part does not come up; it says which and how to mend it.
     """
     prepare_data_dir(settings.data_dir)
+    with data_dir_locked(settings.data_dir, port=settings.port):
+        async with _running(settings) as state:
+            yield state
+
+
+@asynccontextmanager
+async def _running(settings: Settings) -> AsyncIterator[State]:
     sealer = Sealer(key_of(settings))
     async with (
         database_of(settings) as database,

@@ -1,7 +1,8 @@
 """The database of a server: another's or its own, and up to date."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -13,6 +14,7 @@ from server.secrets import load_or_make_key
 from server.store import migrate
 from server.store.database import Database
 from server.store.embedded import EmbeddedPostgres
+from server.store.embedded_watch import Watch
 
 
 def prepare_data_dir(path: Path) -> None:
@@ -42,22 +44,47 @@ def key_of(settings: Settings) -> bytes:
 
 @asynccontextmanager
 async def database_of(settings: Settings) -> AsyncIterator[Database]:
-    """Connect to PostgreSQL, starting our own when no other is named, and migrate it."""
-    embedded = None
-    if settings.database_url is None:
-        embedded = EmbeddedPostgres(settings.data_dir)
-        url = await embedded.start()
-    else:
+    """Connect to PostgreSQL, starting our own when no other is named, and migrate it.
+
+    Our own is started again whenever it ends, until the block does.
+    """
+    if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
-    database = Database(url, pool_size=settings.database_pool_size)
+        async with _connected(Database(url, pool_size=settings.database_pool_size), settings) as it:
+            yield it
+        return
+    embedded = EmbeddedPostgres(settings.data_dir)
+    url = await embedded.start()
+    watch = Watch(embedded)
+    database = Database(url, pool_size=settings.database_pool_size, outage=watch.outage)
+    try:
+        async with _connected(database, settings), _watched(watch):
+            yield database
+    finally:
+        with anyio.CancelScope(shield=True):
+            await embedded.stop()
+
+
+@asynccontextmanager
+async def _connected(database: Database, settings: Settings) -> AsyncIterator[Database]:
     try:
         await bring_up_to_date(database, apply=settings.migrate == "auto")
         yield database
     finally:
         with anyio.CancelScope(shield=True):
             await database.close()
-            if embedded is not None:
-                await embedded.stop()
+
+
+@asynccontextmanager
+async def _watched(watch: Watch) -> AsyncIterator[None]:
+    """Watch in a task of its own: a task group would wrap what the block raises."""
+    watching = asyncio.create_task(watch.run())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 async def bring_up_to_date(database: Database, *, apply: bool) -> None:

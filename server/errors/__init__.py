@@ -31,6 +31,7 @@ from server.errors.base import (
     VersionUnknown,
     WrongCredentials,
 )
+from server.errors.database import DatabaseBusy, DatabaseFull, DatabaseRestarting
 from server.errors.reach import (
     ClusterAway,
     ImageRefused,
@@ -50,6 +51,9 @@ from server.errors.wording import in_words
 __all__ = [
     "ClusterAway",
     "CrossOrigin",
+    "DatabaseBusy",
+    "DatabaseFull",
+    "DatabaseRestarting",
     "Forbidden",
     "ImageRefused",
     "Internal",

@@ -1,9 +1,11 @@
 """The engine and the two kinds of session: one that reads, one that also writes."""
 
 import asyncio
+import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NewType, cast
 from urllib.parse import urlsplit
@@ -21,7 +23,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from server.errors import LabError, StartFailed, Unavailable, Unstorable
+from server.errors import (
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseRestarting,
+    LabError,
+    StartFailed,
+    Unavailable,
+    Unstorable,
+)
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
@@ -41,9 +51,31 @@ SERVER_SETTINGS = {
 
 _ANSWERED_AT = "pyk8s.answered_at"
 
-# Classes of SQLSTATE that mean "not now": connection, resources, operator, system, configuration.
 _OF_VALUE = "22"
+# Classes of SQLSTATE that mean "not now": connection, resources, operator, system, configuration.
 _TRANSIENT = ("08", "53", "57", "58", "F0", "55P03")
+_DISK_FULL = "53100"
+_TOO_MANY_CONNECTIONS = "53300"
+
+AWAY_SECONDS = (1.0, 3.0)
+BUSY_SECONDS = (1.0, 5.0)
+FULL_SECONDS = (10.0, 30.0)
+"""Between these `Retry-After` is drawn, so that those who were refused together do not come back
+together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Why PostgreSQL does not answer, as whoever looks after it knows. `reason`: for operators."""
+
+    detail: str
+    reason: str | None = None
+    fix: str | None = None
+    retry_after: float | None = None
+
+
+def _no_outage() -> Outage | None:
+    return None
 
 
 def driver_url(url: str) -> str:
@@ -61,8 +93,19 @@ def plain_url(url: str) -> str:
 class Database:
     """Gives sessions. A transaction is the block it is used in: commit at its end, or nothing."""
 
-    def __init__(self, url: str, *, pool_size: int, application_name: str = "pyk8s-lab") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        application_name: str = "pyk8s-lab",
+        outage: Callable[[], Outage | None] = _no_outage,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
         self.url = plain_url(url)
+        self.outage = outage
+        """Returns why PostgreSQL is away, where this process looks after it."""
+        self._uniform = uniform
         self._engine = create_async_engine(
             driver_url(url),
             pool_size=pool_size,
@@ -143,28 +186,52 @@ class Database:
     async def _answering(self) -> AsyncIterator[None]:
         try:
             yield
+        except PoolTimeout as error:
+            raise self._refusal(_TOO_MANY_CONNECTIONS) from error
         # InternalClientError: what asyncpg says of a rollback on a connection that has just died.
-        except (OSError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            raise self._unavailable() from error
+        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            if _is_refused_value(error):
+                raise _unstorable(error) from error
+            raise self._refusal() from error
         except asyncpg.PostgresError as error:
             if _is_of_value(error):
                 raise _unstorable(error) from error
             if str(error.sqlstate).startswith(_TRANSIENT):
-                raise self._unavailable() from error
+                raise self._refusal(str(error.sqlstate)) from error
             raise
         except DBAPIError as error:
-            if _is_of_value(error.orig):
+            if _is_of_value(error.orig) or _is_refused_value(_cause_of(error)):
                 raise _unstorable(error.orig) from error
             if is_transient(error):
-                raise self._unavailable() from error
+                raise self._refusal(str(getattr(error.orig, "sqlstate", None))) from error
             raise
 
-    def _unavailable(self) -> Unavailable:
+    def _refusal(self, state: str = "") -> Unavailable:
+        """Say what is wrong, by the SQLSTATE of the error if PostgreSQL told one."""
+        if state == _DISK_FULL:
+            return DatabaseFull(
+                f"the disk of PostgreSQL on {self.place} is full: what is there can be read, "
+                "nothing can be changed",
+                fix="nothing is lost: try again when the operator has freed space",
+                retry_after=self._uniform(*FULL_SECONDS),
+            )
+        if state == _TOO_MANY_CONNECTIONS:
+            return DatabaseBusy(
+                "more is asked of the database than it answers in time",
+                fix="nothing was changed: try again in a moment",
+                retry_after=self._uniform(*BUSY_SECONDS),
+            )
+        if (outage := self.outage()) is not None:
+            return DatabaseRestarting(
+                outage.detail,
+                fix=outage.fix or "nothing is lost: try again in a moment",
+                retry_after=outage.retry_after or self._uniform(*AWAY_SECONDS),
+            )
         return Unavailable(
             f"PostgreSQL on {self.place} does not answer",
             fix="nothing is lost: try again in a moment; if it stays so, see whether PostgreSQL "
             "runs (docs/howto/troubleshoot.md)",
-            retry_after=2,
+            retry_after=self._uniform(*AWAY_SECONDS),
         )
 
     async def ping(self) -> None:
@@ -219,14 +286,30 @@ def _is_of_value(error: BaseException | None) -> bool:
 
 def _unstorable(error: BaseException | None) -> Unstorable:
     state = getattr(error, "sqlstate", None)
+    told = f" (SQLSTATE {state})" if state else ""
     return Unstorable(
-        f"PostgreSQL cannot hold a value of the request (SQLSTATE {state})",
+        f"PostgreSQL cannot hold a value of the request{told}",
         fix="leave out control characters, and numbers or dates that are out of all bounds",
     )
 
 
+def _cause_of(error: DBAPIError) -> BaseException | None:
+    """Return asyncpg's own error, which SQLAlchemy wraps twice."""
+    return getattr(error.orig, "__cause__", None)
+
+
+def _is_refused_value(error: BaseException | None) -> bool:
+    """Whether asyncpg refused to send a value: PostgreSQL was not even asked.
+
+    asyncpg tells it as an `InterfaceError` that is a `ValueError` as well.
+    """
+    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+
+
 def is_transient(error: DBAPIError) -> bool:
     """Tell whether the same statement may well succeed a little later."""
+    if _is_refused_value(_cause_of(error)):
+        return False
     if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):
         return True
     state = getattr(error.orig, "sqlstate", None) or ""

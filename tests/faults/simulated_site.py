@@ -18,6 +18,7 @@ from pyk8s.wire.accounts import Scope, User
 from server.secrets import BEARER_PREFIX, hash_secret, new_secret
 from server.store import accounts
 from server.store.database import Database
+from server.store.embedded import EmbeddedPostgres
 from tests.faults.site import ServerProcess, Site
 from tests.integration.conftest import free_port
 
@@ -74,6 +75,23 @@ def private_directory() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _environment(path: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYK8S_DATA_DIR": str(path / "data"),
+        "PYK8S_DRIVER": "simulated",
+        "PYK8S_PROXY_PORT": "0",
+        "PYK8S_APPS_PORT": "0",
+        "PYK8S_SIMULATED_SPEED": "20",
+        "PYK8S_HOST_NAME": "stage",
+        "PYK8S_MAX_CREATES": "40",
+        "PYK8S_MAX_CLUSTERS_PER_USER": "1000",
+        "PYK8S_DEADLINE_FACTOR": "20",
+        "PYK8S_LOG_FORMAT": "json",
+    }
+
+
 @contextlib.asynccontextmanager
 async def simulated(
     database_url: str, *, server_url: str | None = None, **settings: str
@@ -85,23 +103,8 @@ async def simulated(
     with private_directory() as path:
         (path / "data").mkdir()
         database = await asyncpg.connect(database_url)
-        environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            "PYK8S_DATA_DIR": str(path / "data"),
-            "PYK8S_DATABASE_URL": server_url or database_url,
-            "PYK8S_DRIVER": "simulated",
-            "PYK8S_PROXY_PORT": "0",
-            "PYK8S_APPS_PORT": "0",
-            "PYK8S_SIMULATED_SPEED": "20",
-            "PYK8S_HOST_NAME": "stage",
-            "PYK8S_MAX_CREATES": "40",
-            "PYK8S_MAX_CLUSTERS_PER_USER": "1000",
-            "PYK8S_DEADLINE_FACTOR": "20",
-            "PYK8S_LOG_FORMAT": "json",
-            "PYK8S_MIGRATE": "off",
-        }
-        site = Site(path, database, environment | settings)
+        own = {"PYK8S_DATABASE_URL": server_url or database_url, "PYK8S_MIGRATE": "off"}
+        site = Site(path, database, _environment(path) | own | settings)
         try:
             yield site
         finally:
@@ -109,6 +112,30 @@ async def simulated(
             await site.http.aclose()
             site.database.terminate()
             site.end_runners()
+
+
+@contextlib.asynccontextmanager
+async def with_own_postgres(**settings: str) -> AsyncIterator[tuple[Site, str]]:
+    """Start a site whose server brings its own PostgreSQL; give that one's address as well.
+
+    The site's own connection ends with PostgreSQL, as those of the server do.
+    """
+    with private_directory() as path:
+        data = path / "data"
+        data.mkdir()
+        embedded = EmbeddedPostgres(data)
+        # Runs before the server does, which adopts it: the address is known from the beginning.
+        url = await embedded.start()
+        site = Site(path, await asyncpg.connect(url), _environment(path) | settings)
+        try:
+            await site.server.start()
+            yield site, url
+        finally:
+            await site.server.kill()
+            await site.http.aclose()
+            site.database.terminate()
+            site.end_runners()
+            await embedded.remove()
 
 
 @contextlib.asynccontextmanager

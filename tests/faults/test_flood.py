@@ -126,7 +126,13 @@ async def test_every_line_arrives_and_nobody_is_slowed(
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(site.server.start(PYK8S_ROLES="provisioner,controllers,api"))
-                tasks.create_task(watched.start(PYK8S_ROLES="api", PYK8S_STREAMS_PER_USER="10000"))
+                tasks.create_task(
+                    watched.start(
+                        PYK8S_ROLES="api",
+                        PYK8S_STREAMS_PER_USER="10000",
+                        PYK8S_DATA_DIR=str(site.path / "watched"),
+                    )
+                )
             flood = f"1000000:{OTHERS_PER_SECOND}"
             ids = [
                 await create(http, site.server.url, person, f"other-{n}", flood)

@@ -9,7 +9,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
@@ -17,16 +17,13 @@ import httpx
 import pytest
 
 from server.store.database import Database
+from tests.faults.customers import LINES_PER_SECOND, Customer, Told, ready, stored
 from tests.faults.faithful import Faithful
-from tests.faults.ledger import content_of, digest_of
 from tests.faults.mortal_postgres import MortalPostgres, Wire, mortal_postgres
-from tests.faults.simulated_site import Person, people, private_directory, simulated
+from tests.faults.simulated_site import people, private_directory, simulated
 from tests.faults.site import Site, eventually
-from tests.faults.transports import Place, over_pages
+from tests.faults.transports import Place
 
-FLOOD_TEXT: Final = "I1123 12:00:00.000000     178 flood.go:1] a line of the simulated flood"
-LINES_PER_SECOND: Final = 20
-ASK_SECONDS: Final = 0.5
 LONGEST_ANSWER_SECONDS: Final = 15.0
 """Measured: 5.3 s in the silence, where 5.5 s are promised for 99 in 100, and 11 s with commits of
 two seconds each, of which a request has several."""
@@ -54,55 +51,6 @@ class Size:
 
 USUAL: Final = Size(2, 5, 1, 1, 0.5, 0.0, 0.3, 1.0, 80)
 FULL: Final = Size(10, 20, 1, 10, 4.0, 60.0, 2.0, 20.0, 3000)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An answer: when it was asked for, how long it took, and what it was."""
-
-    began: float
-    seconds: float
-    status: int
-    retry_after: str | None
-
-
-@dataclass
-class Customer:
-    """Somebody who creates, and repeats what was not acknowledged until it is."""
-
-    site: Site
-    person: Person
-    told: list[Told] = field(default_factory=list)
-    acknowledged: list[str] = field(default_factory=list)
-
-    async def create(self, http: httpx.AsyncClient, name: str, lines: int) -> str:
-        body = {"name": name, "labels": {"simulate": f"flood:{lines}:{LINES_PER_SECOND}"}}
-        headers = {**self.person.headers, "Idempotency-Key": name}
-        while True:
-            answer = await self._ask(http, "POST", headers=headers, json=body)
-            if answer.status_code == 202:
-                self.acknowledged.append(answer.json()["id"])
-                return self.acknowledged[-1]
-            await asyncio.sleep(ASK_SECONDS)
-
-    async def ask_on(self, http: httpx.AsyncClient, done: asyncio.Event) -> None:
-        """List one's clusters, again and again."""
-        while not done.is_set():
-            await self._ask(http, "GET", headers=self.person.headers)
-            await asyncio.sleep(ASK_SECONDS)
-
-    async def _ask(self, http: httpx.AsyncClient, method: str, **more: Any) -> httpx.Response:
-        began = time.monotonic()
-        answer = await http.request(method, f"{self.site.server.url}/api/v1/clusters", **more)
-        self.told.append(
-            Told(
-                began,
-                time.monotonic() - began,
-                answer.status_code,
-                answer.headers.get("Retry-After"),
-            )
-        )
-        return answer
 
 
 @dataclass
@@ -232,21 +180,6 @@ async def silence(scene: Scene, figures: dict[str, Any]) -> float:
     return float(figures["listens_after_silence"])
 
 
-async def ready(scene: Scene, customer: Customer, cluster_id: str) -> int:
-    """Wait until a cluster is ready; give the number of its last event."""
-    url = f"{scene.site.server.url}/api/v1/clusters/{cluster_id}"
-    snapshot: dict[str, Any] = {}
-
-    async def is_ready() -> bool:
-        answer = await scene.http.get(url, headers=customer.person.headers)
-        snapshot.update(answer.json() if answer.status_code == 200 else {})
-        assert snapshot.get("phase") != "failed", snapshot
-        return snapshot.get("phase") == "ready"
-
-    await eventually(is_ready, 300)
-    return int(snapshot["last_seq"])
-
-
 @pytest.mark.parametrize(
     "size",
     [
@@ -270,7 +203,7 @@ async def test_nothing_is_lost_and_nobody_dropped(size: Size, record_property: A
             await trouble(scene, figures)
             await asyncio.gather(*creating)
             last = {
-                cluster_id: await ready(scene, each, cluster_id)
+                cluster_id: await ready(scene.site, scene.http, each, cluster_id)
                 for each in scene.customers
                 for cluster_id in each.acknowledged
             }
@@ -280,7 +213,7 @@ async def test_nothing_is_lost_and_nobody_dropped(size: Size, record_property: A
                 await asyncio.gather(*following)
             done.set()
         digests = {
-            str(each.place.cluster_id): await stored(scene, each.place, size.lines)
+            str(each.place.cluster_id): await stored(scene.http, each.place, size.lines)
             for each in scene.followers[:: size.sockets]
         }
         log = scene.site.log()
@@ -303,18 +236,3 @@ async def test_nothing_is_lost_and_nobody_dropped(size: Size, record_property: A
         assert follower.ledger.digest == digests[str(follower.place.cluster_id)]
     assert max(each.seconds for each in told) < LONGEST_ANSWER_SECONDS
     assert [drop for each in scene.followers for drop in each.drops] == [], "0 sockets dropped"
-
-
-async def stored(scene: Scene, place: Place, lines: int) -> str:
-    """Read a whole log over REST, see that each line of its flood is there; give its digest."""
-    content = b""
-    async with contextlib.aclosing(over_pages(scene.http, place, 0)) as parts:
-        async for part in parts:
-            if not part:
-                break
-            content += part.content
-    flood = [line for line in content.splitlines() if b"flood.go" in line]
-    assert flood == [
-        content_of("log_line", f"{FLOOD_TEXT} #{n}").rstrip() for n in range(1, lines + 1)
-    ]
-    return digest_of([content])

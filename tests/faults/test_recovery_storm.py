@@ -143,7 +143,7 @@ async def test_readers_that_are_cut_all_the_time_miss_nothing(
             await announce_host(database)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(site.server.start())
-                tasks.create_task(second.start())
+                tasks.create_task(second.start(PYK8S_DATA_DIR=str(site.path / "second")))
             await asyncio.gather(*map(asyncio.wrap_future, warm))
             owners = await people(database, size.clusters)
             clusters = [await add_cluster(database, each.user) for each in owners]

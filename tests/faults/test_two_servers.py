@@ -1,11 +1,17 @@
-"""Two servers on one database and one data directory; one is frozen past its leases, and thawed."""
+"""Two servers on one database and the same files; one is frozen past its leases, and thawed.
+
+A data directory has one server. The second one has a directory of its own that leads to the files
+of the first, as two mounts of one disk would.
+"""
 
 import signal
 import time
+from pathlib import Path
 from typing import Final
 
 import pytest
 
+from server.store.data_lock import LOCK_NAME
 from tests.faults.plays import STEPS, recorded
 from tests.faults.site import ServerProcess, eventually
 from tests.faults.stage import Stage, staged
@@ -53,7 +59,7 @@ async def test_a_frozen_server_comes_too_late(database_url: str, repeat: int) ->
         frozen.signal(signal.SIGSTOP)
         thaw_at = time.monotonic() + FROZEN_SECONDS
         try:
-            await second.start()
+            await second.start(PYK8S_DATA_DIR=str(linked(stage.path)))
             await eventually(lambda: all_taken_over(stage), 60)
             stage.server = second
             stage.let_go()
@@ -75,6 +81,16 @@ async def test_a_frozen_server_comes_too_late(database_url: str, repeat: int) ->
         finally:
             frozen.signal(signal.SIGCONT)
             await frozen.kill()
+
+
+def linked(path: Path) -> Path:
+    """Make a data directory that leads to everything that is in the first one."""
+    other = path / "linked"
+    other.mkdir()
+    for each in (path / "data").iterdir():
+        if each.name != LOCK_NAME:
+            (other / each.name).symlink_to(each)
+    return other
 
 
 async def is_past(moment: float) -> bool:

@@ -14,6 +14,7 @@ import asyncpg
 import httpx
 import pytest
 
+from server.provisioner.launch import is_alive, stop
 from server.store.embedded import EmbeddedPostgres
 from server.transport.listening import OPEN_FILES
 from tests.integration.conftest import free_port
@@ -137,6 +138,48 @@ async def test_a_kill_loses_nothing(data_dir: Path) -> None:
                     await asyncio.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         await process.wait()
+
+
+async def test_a_second_server_on_the_data_directory_is_refused(data_dir: Path) -> None:
+    """And the first one, with its PostgreSQL, does not notice; neither does one started by hand."""
+    async with served(environment(data_dir)) as (first, url):
+        port = url.rpartition(":")[2]
+        told = await refusal(environment(data_dir, PYK8S_PORT=str(free_port())))
+        assert str(data_dir) in told
+        assert f"process {first.pid}, port {port}" in told
+        assert "PYK8S_DATA_DIR" in told
+        by_hand = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "server.store.embedded", "stop", str(data_dir),
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, words = await by_hand.communicate()
+        assert by_hand.returncode == 1
+        assert f"process {first.pid}" in words.decode()
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_what_a_killed_server_started_does_not_hold_its_data_directory(
+    database_url: str, data_dir: Path
+) -> None:
+    """A runner lives on, on purpose; the next server starts at once beside it."""
+    env = environment(data_dir, PYK8S_DATABASE_URL=database_url)
+    async with served(env) as (process, url), httpx.AsyncClient(base_url=url) as client:
+        await client.post("/api/v1/auth/register", json=ACCOUNT)
+        wish = {"name": "demo", "labels": {"simulate": "slow"}}
+        assert (await client.post("/api/v1/clusters", json=wish)).status_code == 202
+        async with asyncio.timeout(30):
+            while not [each for each in (data_dir / "attempts").glob("*-*") if is_alive(each)]:
+                await asyncio.sleep(0.05)
+        [attempt] = (data_dir / "attempts").glob("*-*")
+        process.kill()
+        await process.wait()
+    try:
+        assert is_alive(attempt)
+        async with served(env):
+            pass
+    finally:
+        await stop(attempt, grace_seconds=0.5)
 
 
 async def test_a_taken_port(data_dir: Path) -> None:

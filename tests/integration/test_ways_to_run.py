@@ -106,6 +106,23 @@ def test_starts_again_and_stops(data_dir: Path) -> None:
     assert local(data_dir, "stop").returncode == 3
 
 
+def test_a_server_that_was_started_otherwise_is_left_alone(data_dir: Path) -> None:
+    """The data directory is in use: in words, and the PostgreSQL of the other one goes on."""
+    port, other = free_port(), free_port()
+    assert local(data_dir, "start", "--port", str(port)).returncode == 0
+    pid = (data_dir / "server.pid").read_text().split()[0]
+    (data_dir / "server.pid").rename(data_dir / "kept")
+    try:
+        done = local(data_dir, "start", "--port", str(other))
+        assert done.returncode == 1
+        assert f"in use by another server (process {pid}, port {port})" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    finally:
+        (data_dir / "kept").rename(data_dir / "server.pid")
+        assert local(data_dir, "stop").returncode == 0
+
+
 def test_a_port_that_is_taken_is_named_with_its_user(data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

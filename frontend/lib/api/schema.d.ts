@@ -2988,7 +2988,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3066,7 +3066,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3153,7 +3153,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3209,7 +3209,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3265,7 +3265,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3321,7 +3321,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3399,7 +3399,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3465,7 +3465,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3521,7 +3521,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3577,7 +3577,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3639,7 +3639,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3738,7 +3738,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `no_provisioner`: No provisioner is running; `unavailable`: Not available at this moment */
+            /** @description `no_provisioner`: No provisioner is running; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3806,7 +3806,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3881,7 +3881,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3980,7 +3980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4057,7 +4057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4134,7 +4134,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `no_provisioner`: No provisioner is running; `unavailable`: Not available at this moment */
+            /** @description `no_provisioner`: No provisioner is running; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4211,7 +4211,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4288,7 +4288,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4365,7 +4365,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4442,7 +4442,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment */
+            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4537,7 +4537,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4626,7 +4626,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4706,7 +4706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4774,7 +4774,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4873,7 +4873,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4941,7 +4941,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5009,7 +5009,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5117,7 +5117,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5185,7 +5185,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5286,7 +5286,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5354,7 +5354,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5431,7 +5431,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment */
+            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5542,7 +5542,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5629,7 +5629,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment */
+            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5724,7 +5724,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment */
+            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5792,7 +5792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5869,7 +5869,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5937,7 +5937,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5993,7 +5993,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6071,7 +6071,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6127,7 +6127,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6205,7 +6205,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6263,7 +6263,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment */
+            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
