@@ -100,10 +100,11 @@ async def is_back(site: Site, before: int, customers: Sequence[Customer], since:
 async def test_a_killed_postgresql_is_started_again(kills: int, record_property: Any) -> None:
     rng, back = random.Random(7), []
     async with (
-        with_own_postgres() as (site, url),
+        with_own_postgres() as (site, address),
         httpx.AsyncClient(trust_env=False, timeout=60) as http,
     ):
-        database = Database(url, pool_size=2)
+        url = f"{site.server.url}/api/v1/clusters"
+        database = Database(address, pool_size=2)
         customers = [Customer(site, person) for person in await people(database, 2)]
         await database.close()
         followers = []
@@ -127,11 +128,16 @@ async def test_a_killed_postgresql_is_started_again(kills: int, record_property:
                 await eventually(partial(is_back, site, before, customers, since))
                 back.append(round(time.monotonic() - since, 2))
             await asyncio.gather(*creating)
-            last = {
-                cluster_id: await ready(site, http, each, cluster_id)
+            listed = [
+                (await http.get(url, params={"limit": 100}, headers=each.person.headers)).json()
                 for each in customers
-                for cluster_id in each.acknowledged
-            }
+            ]
+            last = {}
+            for each in customers:
+                for cluster_id in each.acknowledged:
+                    last[cluster_id] = await ready(site, http, each, cluster_id)
+                    if cluster_id != each.acknowledged[0]:  # the machine has room for some only
+                        await http.delete(f"{url}/{cluster_id}", headers=each.person.headers)
             for follower in followers:
                 follower.goal = last[str(follower.place.cluster_id)]
             async with asyncio.timeout(60):
@@ -141,14 +147,6 @@ async def test_a_killed_postgresql_is_started_again(kills: int, record_property:
             str(each.place.cluster_id): await stored(http, each.place, LINES)
             for each in followers[::SOCKETS]
         }
-        listed = [
-            (
-                await http.get(
-                    f"{site.server.url}/api/v1/clusters?limit=100", headers=each.person.headers
-                )
-            ).json()["items"]
-            for each in customers
-        ]
         log = site.log()
 
     record_property("back_after_kill", back)
@@ -156,7 +154,8 @@ async def test_a_killed_postgresql_is_started_again(kills: int, record_property:
     assert {each.status for each in told} <= {200, 202, 503}, log[-3000:]
     assert all(each.retry_after for each in told if each.status == 503)
     assert log.count('"postgresql_restarted"') >= kills
-    for customer, items in zip(customers, listed, strict=True):
+    for customer, page in zip(customers, listed, strict=True):
+        items = page["items"]
         assert len(items) == len(customer.acknowledged) == kills + 1
         assert {item["id"] for item in items} == set(customer.acknowledged)
     assert [fault for each in followers for fault in each.ledger.faults] == []
