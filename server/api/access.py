@@ -2,6 +2,7 @@
 
 import base64
 import re
+from functools import partial
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -21,6 +22,7 @@ from pyk8s.wire.cluster import Cluster
 from server.api import kubeconfig as files
 from server.api.auth import authenticate
 from server.api.clusters import owned
+from server.api.disconnect import while_connected
 from server.api.state import State
 from server.api.wire import answer, path_id, printable, read_body, read_query
 from server.commands import credentials as commands
@@ -94,7 +96,8 @@ async def _direct(
     admin = sealer.open(way.sealed_kubeconfig).decode()
     if way.sealed_proxy_identity is None:  # simulated: the file says so, and opens nothing
         return files.named_for(admin, cluster.name)
-    issued = await commands.issue_direct(
+    issue = partial(
+        commands.issue_direct,
         request.state["database"],
         sealer,
         principal=principal,
@@ -102,6 +105,7 @@ async def _direct(
         name=_made_for(request),
         seconds=seconds,
     )
+    issued = await while_connected(request, issue)
     return files.for_certificate(admin, cluster.name, issued.proof)
 
 

@@ -5,7 +5,7 @@ import base64
 import os
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,15 +13,21 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import aiohttp
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from server.drivers import kube_http
 from server.drivers.base import DriverError, Explanation
+from server.drivers.kube_http import Answer, NoAnswer
+from server.drivers.kube_objects import Object, condition, part, parts, text
 
 READY_SECONDS: Final = 75.0
 POLL_SECONDS: Final = 0.25
 CALL_SECONDS: Final = 5.0
+"""For one question with its whole answer."""
+CONNECTIONS: Final = 4
+"""At once to one API server: questions follow each other."""
 FOR_JOINING: Final = "/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef"
 """The token with which nodes join: kind gives every cluster the same, well-known one."""
 
@@ -84,22 +90,49 @@ def read_kubeconfig(text: str) -> Credentials:
         ) from error
 
 
+class ApiServer:
+    """An API server, asked as its administrator."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, *, seconds: float) -> None:
+        self._session = session
+        self._url = url
+        self._seconds = seconds
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        document: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask one question.
+
+        Raises:
+            NoAnswer: no answer came, or one that is too long or too slow.
+        """
+        return await kube_http.ask(
+            self._session,
+            method,
+            self._url + path,
+            seconds=self._seconds,
+            headers=headers,
+            document=document,
+        )
+
+
 @asynccontextmanager
 async def connect(
     credentials: Credentials, url: str, *, seconds: float = CALL_SECONDS
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[ApiServer]:
     """Open a client that is the administrator, and believes the cluster's own authority only.
 
-    `seconds`: how long each call may take.
+    `seconds`: how long each call may take, its whole answer included.
     """
     identity = credentials.certificate + b"\n" + credentials.key
-    async with httpx.AsyncClient(
-        base_url=url,
-        verify=context(credentials.authority, identity),
-        timeout=seconds,
-        trust_env=False,
-    ) as client:
-        yield client
+    trusted = context(credentials.authority, identity)
+    async with kube_http.open_session(trusted, connections=CONNECTIONS) as session:
+        yield ApiServer(session, url, seconds=seconds)
 
 
 def context(authority: bytes, identity: bytes) -> ssl.SSLContext:
@@ -117,7 +150,7 @@ def context(authority: bytes, identity: bytes) -> ssl.SSLContext:
 
 
 async def wait_until_usable(
-    client: httpx.AsyncClient, *, nodes: int, seconds: float = READY_SECONDS
+    client: ApiServer, *, nodes: int, seconds: float = READY_SECONDS
 ) -> None:
     """Wait until the API server is ready and so many nodes are.
 
@@ -127,7 +160,7 @@ async def wait_until_usable(
     await _until_nothing(partial(missing, client, nodes), seconds)
 
 
-async def wait_for_account(client: httpx.AsyncClient, *, seconds: float = READY_SECONDS) -> None:
+async def wait_for_account(client: ApiServer, *, seconds: float = READY_SECONDS) -> None:
     """Wait for the account under which pods run when they name none.
 
     It is made some moments after the nodes are Ready, and until then no pod can be.
@@ -157,24 +190,24 @@ async def _until_nothing(ask: Callable[[], Awaitable[str]], seconds: float) -> N
         ) from error
 
 
-async def is_usable(client: httpx.AsyncClient) -> bool:
+async def is_usable(client: ApiServer) -> bool:
     """Tell whether the API server and all nodes that it knows are ready now."""
     return not await missing(client, 1)
 
 
-async def forget_bootstrap_token(client: httpx.AsyncClient) -> None:
+async def forget_bootstrap_token(client: ApiServer) -> None:
     """Delete the well-known token, so that nobody can join a node. A missing one is fine.
 
     Raises:
         DriverError: it could not be deleted.
     """
     try:
-        answer = await client.delete(FOR_JOINING)
-        said = f"status {answer.status_code}"
-        if answer.status_code in {HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND}:
+        answer = await client.ask("DELETE", FOR_JOINING)
+        said = f"status {answer.status}"
+        if answer.status in {HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND}:
             return
-    except httpx.HTTPError as error:
-        said = str(error) or type(error).__name__
+    except NoAnswer as error:
+        said = str(error)
     raise DriverError(
         Explanation(
             code="not_hardened",
@@ -185,34 +218,33 @@ async def forget_bootstrap_token(client: httpx.AsyncClient) -> None:
     )
 
 
-async def missing(client: httpx.AsyncClient, nodes: int) -> str:
+async def missing(client: ApiServer, nodes: int) -> str:
     """Say what is missing, or nothing. `nodes` 0: they are not asked for."""
     try:
-        ready = await client.get("/readyz")
-        if ready.status_code != HTTPStatus.OK:
-            return f"the API server says {ready.status_code} {ready.text[:200]}"
+        ready = await client.ask("GET", "/readyz")
+        if ready.status != HTTPStatus.OK:
+            return f"the API server says {ready.status} {ready.said}"
         if not nodes:
             return ""
-        listed = await client.get("/api/v1/nodes")
-        if listed.status_code != HTTPStatus.OK:
-            return f"the list of nodes says {listed.status_code}"
-        items = listed.json()["items"]
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        return f"the API server does not answer: {str(error) or type(error).__name__}"
-    waiting = [item["metadata"]["name"] for item in items if not _is_ready(item)]
+        listed = await client.ask("GET", "/api/v1/nodes")
+        if listed.status != HTTPStatus.OK:
+            return f"the list of nodes says {listed.status}"
+        items = parts(listed.document(), "items")
+    except NoAnswer as error:
+        return f"the API server does not answer: {error}"
+    waiting = [text(part(each, "metadata"), "name") for each in items if not _is_ready(each)]
     if waiting:
-        return f"not Ready: {', '.join(waiting)}"
+        return f"not Ready: {kube_http.printable(', '.join(waiting))}"
     return "" if len(items) >= nodes else f"{len(items)} of {nodes} nodes are there"
 
 
-async def _missing_account(client: httpx.AsyncClient) -> str:
+async def _missing_account(client: ApiServer) -> str:
     try:
-        found = await client.get(ACCOUNT)
-    except httpx.HTTPError as error:
-        return f"the API server does not answer: {str(error) or type(error).__name__}"
-    return "" if found.status_code == HTTPStatus.OK else "there is no service account yet"
+        found = await client.ask("GET", ACCOUNT)
+    except NoAnswer as error:
+        return f"the API server does not answer: {error}"
+    return "" if found.status == HTTPStatus.OK else "there is no service account yet"
 
 
-def _is_ready(node: Any) -> bool:
-    conditions = node.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+def _is_ready(node: Object) -> bool:
+    return condition(node, "Ready") == "True"

@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from server.drivers.base import DriverError, Explanation
+from server.drivers.kube_api import ApiServer
+from server.drivers.kube_http import NoAnswer
+from server.drivers.kube_objects import part, text
 from server.drivers.kube_signing import sign_with
 
 PEOPLE: Final = "pyk8s:users"
@@ -32,6 +34,7 @@ _REQUESTS: Final = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _SIGNER: Final = "kubernetes.io/kube-apiserver-client"
 SIGN_SECONDS: Final = 20.0
 LOOK_SECONDS: Final = 0.05
+MOST_CERTIFICATE_CHARS: Final = 64 * 1024
 MIN_CERTIFICATE_SECONDS: Final = 600
 """Kubernetes refuses to sign for less."""
 
@@ -71,7 +74,7 @@ _RULES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
 )
 
 
-async def admit(client: httpx.AsyncClient, authority: tuple[bytes, bytes] | None) -> bytes:
+async def admit(client: ApiServer, authority: tuple[bytes, bytes] | None) -> bytes:
     """Let people and the proxy in; give the proxy's certificate with its key, as PEM.
 
     `authority`: certificate and key of the cluster's own. None: the cluster is asked to sign, whose
@@ -88,7 +91,7 @@ async def admit(client: httpx.AsyncClient, authority: tuple[bytes, bytes] | None
     return await sign(client, name=PROXY, user=PROXY, groups=())
 
 
-async def bind(client: httpx.AsyncClient, *, name: str, group: str) -> None:
+async def bind(client: ApiServer, *, name: str, group: str) -> None:
     """Let a group do everything in the cluster, until the binding `name` is deleted.
 
     Raises:
@@ -105,22 +108,22 @@ async def bind(client: httpx.AsyncClient, *, name: str, group: str) -> None:
     )
 
 
-async def unbind(client: httpx.AsyncClient, *, name: str) -> None:
+async def unbind(client: ApiServer, *, name: str) -> None:
     """Take that right away. A missing binding is fine.
 
     Raises:
         DriverError: the cluster refused.
     """
     try:
-        answer = await client.delete(f"{_RBAC}/clusterrolebindings/{name}")
-    except httpx.HTTPError as error:
-        raise _refused(str(error) or type(error).__name__) from error
-    if answer.is_error and answer.status_code != HTTPStatus.NOT_FOUND:
-        raise _refused(f"status {answer.status_code}")
+        answer = await client.ask("DELETE", f"{_RBAC}/clusterrolebindings/{name}")
+    except NoAnswer as error:
+        raise _refused(str(error)) from error
+    if answer.status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND}:
+        raise _refused(f"status {answer.status}")
 
 
 async def sign(
-    client: httpx.AsyncClient,
+    client: ApiServer,
     *,
     name: str,
     user: str,
@@ -153,12 +156,12 @@ async def sign(
         spec["expirationSeconds"] = max(MIN_CERTIFICATE_SECONDS, seconds)
     path = f"{_REQUESTS}/{name}"
     try:
-        await client.delete(path)
+        await client.ask("DELETE", path)
         await _create(client, _REQUESTS, {"metadata": {"name": name}, "spec": spec})
         certificate = await _approved(client, path)
-        await client.delete(path)
-    except httpx.HTTPError as error:
-        raise _refused(str(error) or type(error).__name__) from error
+        await client.ask("DELETE", path)
+    except NoAnswer as error:
+        raise _refused(str(error)) from error
     return certificate + key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -166,38 +169,39 @@ async def sign(
     )
 
 
-async def _approved(client: httpx.AsyncClient, path: str) -> bytes:
-    found = (await client.get(path)).json()
-    found.setdefault("status", {})["conditions"] = [
-        {
-            "type": "Approved",
-            "status": "True",
-            "reason": "AskedByTheLab",
-            "message": "the lab that made this cluster asked for it",
-        }
-    ]
-    answer = await client.put(f"{path}/approval", json=found)
-    if answer.is_error:
-        raise _refused(f"status {answer.status_code} for the approval")
+async def _approved(client: ApiServer, path: str) -> bytes:
+    found = (await client.ask("GET", path)).document()
+    condition = {
+        "type": "Approved",
+        "status": "True",
+        "reason": "AskedByTheLab",
+        "message": "the lab that made this cluster asked for it",
+    }
+    approved = {**found, "status": {**part(found, "status"), "conditions": [condition]}}
+    answer = await client.ask("PUT", f"{path}/approval", approved)
+    if answer.status != HTTPStatus.OK:
+        raise _refused(f"status {answer.status} for the approval")
     try:
         async with asyncio.timeout(SIGN_SECONDS):
             while True:
-                status = (await client.get(path)).json().get("status", {})
-                if "certificate" in status:
-                    return base64.b64decode(status["certificate"])
+                now = (await client.ask("GET", path)).document()
+                if signed := text(part(now, "status"), "certificate", MOST_CERTIFICATE_CHARS):
+                    return base64.b64decode(signed)
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError as error:
         raise _refused(f"no certificate was signed in {SIGN_SECONDS:g} s") from error
+    except ValueError as error:
+        raise _refused("what it signed is no certificate") from error
 
 
-async def _create(client: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> None:
+async def _create(client: ApiServer, path: str, body: Mapping[str, Any]) -> None:
     """Make an object. One that is there already is left as it is."""
     try:
-        answer = await client.post(path, json=body)
-    except httpx.HTTPError as error:
-        raise _refused(str(error) or type(error).__name__) from error
-    if answer.is_error and answer.status_code != HTTPStatus.CONFLICT:
-        raise _refused(f"status {answer.status_code} for {path}")
+        answer = await client.ask("POST", path, body)
+    except NoAnswer as error:
+        raise _refused(str(error)) from error
+    if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.CONFLICT}:
+        raise _refused(f"status {answer.status} for {path}")
 
 
 def _refused(said: str) -> DriverError:

@@ -4,6 +4,8 @@ A certificate cannot be revoked in Kubernetes. So each speaks for a group of its
 everything as long as there is a binding that says so; the binding can be deleted.
 """
 
+import asyncio
+from typing import Final
 from uuid import UUID
 
 from server.drivers import kube_api, kube_identity
@@ -12,6 +14,9 @@ from server.drivers.kube_api import Credentials
 from server.errors import Unavailable
 from server.secrets import Sealer
 from server.store.access import WayIn
+
+ISSUE_SECONDS: Final = 25.0
+"""For all questions together; the controller that signs begins some 3 s after a cluster is up."""
 
 
 def _name(credential_id: UUID) -> str:
@@ -40,13 +45,22 @@ async def issue(
     """
     name = _name(credential_id)
     try:
-        async with kube_api.connect(administrator(way, sealer), way.internal_url) as client:
+        async with (
+            asyncio.timeout(ISSUE_SECONDS),
+            kube_api.connect(administrator(way, sealer), way.internal_url) as client,
+        ):
             await kube_identity.bind(client, name=name, group=name)
             return await kube_identity.sign(
                 client, name=name, user=username, groups=(name,), seconds=seconds
             )
     except DriverError as error:
         raise _unavailable(error) from error
+    except TimeoutError as error:
+        raise Unavailable(
+            f"the cluster has not signed a certificate within {ISSUE_SECONDS:g} s",
+            fix="try again in a moment",
+            retry_after=2,
+        ) from error
 
 
 async def revoke(way: WayIn, sealer: Sealer, credential_id: UUID) -> None:

@@ -5,23 +5,30 @@ its channel, 0 for data and 1 for errors, and the first one of each says the por
 """
 
 import asyncio
+import re
 from dataclasses import dataclass
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Final
 
 import aiohttp
 import anyio
 from anyio.abc import ByteStream
 
 from pyk8s.wire.apps import AppKind
+from server.drivers import kube_http
+from server.drivers.kube_http import NoAnswer
 from server.drivers.kube_identity import PEOPLE
+from server.drivers.kube_objects import Object, number, part, parts, text
 from server.kube.upstream import Upstream
 
+POD_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+"""Names of pods are DNS subdomains; what else a cluster gives would lead to another path."""
 PROTOCOL: Final = "v4.channel.k8s.io"
 DATA: Final = 0
 ASK_SECONDS: Final = 10.0
 PIECE_BYTES: Final = 32 * 1024
-MOST_WORDS: Final = 300
-"""Characters of what a cluster says about an error that are passed on."""
+MOST_MESSAGE_BYTES: Final = 1024 * 1024
+"""One message of a cluster's; a kubelet sends at most 32 KiB in one."""
 
 _PORT_BYTES: Final = 2
 
@@ -58,14 +65,19 @@ class PortStream(ByteStream):
         """
         while not self._rest:
             message = await self._socket.receive()
+            if message.type is aiohttp.WSMsgType.ERROR:
+                raise anyio.BrokenResourceError(kube_http.in_words(message.data))
             if message.type is not aiohttp.WSMsgType.BINARY:
                 raise anyio.EndOfStream
+            if not message.data:
+                continue
             channel, content = message.data[0], message.data[1:]
             if not self._is_named.get(channel, True):
                 self._is_named[channel] = True
                 content = content[_PORT_BYTES:]
             if channel != DATA and content:
-                raise anyio.BrokenResourceError(content.decode(errors="replace")[:MOST_WORDS])
+                said = content[: 4 * kube_http.SAID_CHARS].decode(errors="replace")
+                raise anyio.BrokenResourceError(kube_http.printable(said))
             self._rest = content
         given, self._rest = self._rest[:max_bytes], self._rest[max_bytes:]
         return given
@@ -106,10 +118,11 @@ async def open_port(upstream: Upstream, username: str, place: Place) -> PortStre
                 params={"ports": str(port)},
                 protocols=[PROTOCOL],
                 headers=who,
-                max_msg_size=0,
+                max_msg_size=MOST_MESSAGE_BYTES,
             )
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise NoPort(f"{place.kind} {place.target} cannot be reached: {error}") from error
+    except (aiohttp.ClientError, TimeoutError, NoAnswer) as error:
+        why = str(error) if isinstance(error, NoAnswer) else kube_http.in_words(error)
+        raise NoPort(f"{place.kind} {place.target} cannot be reached: {why}") from error
     return PortStream(socket)
 
 
@@ -119,8 +132,8 @@ async def _pod_of(upstream: Upstream, who: dict[str, str], place: Place) -> tupl
         return place.target, place.port
     within = f"/namespaces/{place.namespace}"
     service = await _get(upstream, who, f"/api/v1{within}/services/{place.target}")
-    ports = service.get("spec", {}).get("ports", [])
-    found = next((each for each in ports if each.get("port") == place.port), None)
+    ports = parts(part(service, "spec"), "ports")
+    found = next((each for each in ports if number(each, "port") == place.port), None)
     if found is None:
         raise NoPort(f"service {place.target} has no port {place.port}")
     slices = await _get(
@@ -129,20 +142,28 @@ async def _pod_of(upstream: Upstream, who: dict[str, str], place: Place) -> tupl
         f"/apis/discovery.k8s.io/v1{within}/endpointslices"
         f"?labelSelector=kubernetes.io/service-name%3D{place.target}",
     )
-    for item in slices.get("items", []):
-        named = {each["name"]: each["port"] for each in item.get("ports") or []}
-        port = named.get(found.get("name", ""))
-        for endpoint in item.get("endpoints") or []:
-            target = endpoint.get("targetRef") or {}
-            is_ready = endpoint.get("conditions", {}).get("ready", True)
-            if port is not None and is_ready and target.get("kind") == "Pod":
-                return str(target["name"]), int(port)
+    for item in parts(slices, "items"):
+        named = {text(each, "name"): number(each, "port") for each in parts(item, "ports")}
+        port = named.get(text(found, "name"))
+        for endpoint in parts(item, "endpoints"):
+            pod = _ready_pod(endpoint)
+            if port and pod:
+                return pod, port
     raise NoPort(f"service {place.target} has no ready pod")
 
 
-async def _get(upstream: Upstream, who: dict[str, str], path: str) -> dict[str, Any]:
-    async with upstream.session.get(upstream.url + path, headers=who) as answer:
-        if answer.status != 200:  # noqa: PLR2004
-            raise NoPort(f"the cluster answered {answer.status} for {path.partition('?')[0]}")
-        content: dict[str, Any] = await answer.json()
-        return content
+def _ready_pod(endpoint: Object) -> str:
+    """Return the name of the pod behind an endpoint; an empty text: there is none, or not yet."""
+    target = part(endpoint, "targetRef")
+    is_ready = part(endpoint, "conditions").get("ready") is not False
+    name = text(target, "name") if is_ready and text(target, "kind") == "Pod" else ""
+    return name if POD_NAME.fullmatch(name) else ""
+
+
+async def _get(upstream: Upstream, who: dict[str, str], path: str) -> Object:
+    answer = await kube_http.ask(
+        upstream.session, "GET", upstream.url + path, headers=who, seconds=ASK_SECONDS
+    )
+    if answer.status != HTTPStatus.OK:
+        raise NoPort(f"the cluster answered {answer.status} for {path.partition('?')[0]}")
+    return answer.document()

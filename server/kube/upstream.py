@@ -8,7 +8,7 @@ from uuid import UUID
 
 import aiohttp
 
-from server.drivers import kube_api
+from server.drivers import kube_api, kube_http
 from server.drivers.base import DriverError
 from server.errors import NotReady, Simulated
 from server.secrets import Sealer
@@ -16,13 +16,8 @@ from server.store import access
 from server.store.access import WayIn
 from server.store.database import Database
 
-CONNECT_SECONDS: Final = 5.0
-KEPT_OPEN_SECONDS: Final = 60.0
-READ_BYTES: Final = 64 * 1024
 MOST: Final = 256
 """Clusters whose connections are kept; those unused for longest go first."""
-
-_ADDED_BY_AIOHTTP: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +30,7 @@ class Upstream:
     """`https://HOST:PORT`, from the database."""
     ssl: SSLContext
     session: aiohttp.ClientSession
-    """Sends no header, follows no redirect and keeps no cookie of its own; has no time limit but
-    for connecting."""
+    """As `kube_http.open_session` makes it."""
 
 
 class Upstreams:
@@ -120,16 +114,7 @@ class Upstreams:
             else admin.certificate + b"\n" + admin.key
         )
         ssl = kube_api.context(admin.authority, identity)
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=ssl, limit=0, keepalive_timeout=KEPT_OPEN_SECONDS, enable_cleanup_closed=True
-            ),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-            auto_decompress=not for_people,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=_ADDED_BY_AIOHTTP if for_people else (),
-            read_bufsize=READ_BYTES,
-        )
+        session = kube_http.open_session(ssl)
         return Upstream(cluster_id, way.attempt_id, way.internal_url, ssl, session)
 
 

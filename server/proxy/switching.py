@@ -9,7 +9,7 @@ import anyio
 import h11
 from anyio.abc import ByteStream
 
-from server.kube.upstream import CONNECT_SECONDS
+from server.drivers.kube_http import CONNECT_SECONDS
 from server.proxy.passage import Passage
 from server.proxy.refusals import Headers, Refusal
 

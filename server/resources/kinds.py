@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pyk8s.wire.resources import Kind, Row
+from server.drivers.kube_objects import Object
 from server.resources.pods import pod_row
-from server.resources.reading import Object
 from server.resources.rows import event_row, namespace_row, node_row, service_row
 from server.resources.workloads import (
     cron_job_row,

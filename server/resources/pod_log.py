@@ -10,9 +10,10 @@ from typing import Final
 import aiohttp
 import orjson
 
+from server.drivers.kube_http import in_words
+from server.drivers.kube_objects import NOTHING, Object, text
 from server.errors import ClusterAway, LogUnavailable, NotFound
-from server.resources.reading import NOTHING, Object, text
-from server.resources.watching import Upstream, in_words
+from server.resources.watching import Upstream
 
 MOST_BYTES: Final = 8 * 1024 * 1024
 """A log that is not followed is no longer than this."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from pyk8s.wire.resources import ContainerRow, Health, PodRow
-from server.resources.reading import (
+from server.drivers.kube_objects import (
     LISTED,
     TEXT_CHARS,
     Object,

@@ -8,7 +8,7 @@ from pyk8s.wire.resources import (
     NodeRow,
     ServiceRow,
 )
-from server.resources.reading import (
+from server.drivers.kube_objects import (
     LISTED,
     TEXT_CHARS,
     Object,

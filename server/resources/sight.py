@@ -10,10 +10,11 @@ import aiohttp
 import anyio
 
 from pyk8s.wire.resources import Kind, ResourcesAway
+from server.drivers.kube_http import in_words
 from server.errors import ClusterAway, LabError
 from server.resources.kinds import KINDS
 from server.resources.table import Table, Viewer
-from server.resources.watching import Away, Upstream, Watching, in_words
+from server.resources.watching import Away, Upstream, Watching
 from server.telemetry import get_logger
 
 PROBE_SECONDS: Final = 5.0

@@ -14,8 +14,10 @@ import anyio
 import orjson
 
 from pyk8s.wire.resources import Row
+from server.drivers import kube_http
+from server.drivers.kube_http import CONNECT_SECONDS, in_words
+from server.drivers.kube_objects import Object, part, parts, text
 from server.resources.kinds import Watched
-from server.resources.reading import Object, part, parts, text
 from server.resources.table import Table
 from server.telemetry import get_logger
 
@@ -25,7 +27,6 @@ MOST_PAGE_BYTES: Final = 16 * 1024 * 1024
 MOST_LINE_BYTES: Final = 8 * 1024 * 1024
 """An object has at most 1.5 MiB in etcd, and can be a few times larger as JSON."""
 LIST_SECONDS: Final = 30.0
-CONNECT_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = (240, 300)
 """The server is asked to end a watch after a time between these: not all of them at once."""
 PACE_SECONDS: Final = 1.0
@@ -143,12 +144,12 @@ class Watching:
             if answer.status == HTTPStatus.NOT_FOUND:  # this Kubernetes has no such kind
                 return {}
             await _check(answer)
-            body = bytearray()
-            async for chunk in answer.content.iter_any():
-                body += chunk
-                if len(body) > MOST_PAGE_BYTES:
-                    raise _TooLarge
-        return _object(bytes(body))
+            try:
+                return _object(await kube_http.read(answer, MOST_PAGE_BYTES))
+            except kube_http.TooLong as error:
+                raise _TooLarge from error
+            except kube_http.NoAnswer as error:
+                raise Away(str(error)) from error
 
     async def _watch(self, upstream: Upstream, on_listed: Callable[[], None]) -> None:
         seconds = random.randint(*WATCH_SECONDS)  # noqa: S311 -- spreads load, hides nothing
@@ -231,13 +232,6 @@ async def _check(answer: aiohttp.ClientResponse) -> None:
         said = (await answer.content.read(4096)).decode(errors="replace")
         why = text(_object_or_nothing(said), "message", 200)
         raise Away(f"its API server says {answer.status} {why}".strip())
-
-
-def in_words(error: Exception) -> str:
-    """Say in a line why nothing came."""
-    if isinstance(error, TimeoutError):
-        return "nothing came in time"
-    return str(error)[:200] or type(error).__name__
 
 
 def _patience(total: float | None) -> aiohttp.ClientTimeout:

@@ -1,7 +1,7 @@
 """The rows of what keeps pods running, or runs them to their end."""
 
 from pyk8s.wire.resources import Health, WorkloadRow
-from server.resources.reading import (
+from server.drivers.kube_objects import (
     LISTED,
     Object,
     condition,

@@ -74,8 +74,8 @@ async def main(kubeconfig: str) -> None:
     credentials = read_kubeconfig(kubeconfig)
     async with connect(credentials, credentials.server) as client:
         for plural, path in PATHS.items():
-            answer = await client.get(path, params={"includeObject": "Object"}, headers=TABLE)
-            table = answer.raise_for_status().json()
+            asked = f"{path}?includeObject=Object"
+            table = (await client.ask("GET", asked, headers=TABLE)).document()
             names = [column["name"] for column in table["columnDefinitions"]]
             items = [
                 {

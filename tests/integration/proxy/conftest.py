@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import pytest
@@ -282,7 +282,16 @@ async def site(settings: Settings, api: ScriptedApi) -> AsyncIterator[Site]:
             await site.hang_up()
 
 
-async def lead_to(server: LabServer, cluster_id: str, api: ScriptedApi) -> None:
+class AnyApi(Protocol):
+    """An API server of a test's own."""
+
+    identity: Identity
+
+    @property
+    def url(self) -> str: ...
+
+
+async def lead_to(server: LabServer, cluster_id: str, api: AnyApi) -> None:
     """Make the scripted API server the one of a simulated cluster."""
     certificate, key = api.identity.certificate.read_bytes(), api.identity.key.read_bytes()
     assert api.identity.authority is not None

@@ -2,12 +2,13 @@
 
 import base64
 import os
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import httpx
+import orjson
 import pytest
 
 from server.admission import GIB, Space
@@ -20,11 +21,36 @@ from server.drivers.kind_facts import find_kind
 from server.drivers.kind_usage import space_of, usage_of
 from server.drivers.kube_api import (
     FOR_JOINING,
+    ApiServer,
     forget_bootstrap_token,
     read_kubeconfig,
     wait_for_account,
     wait_until_usable,
 )
+from server.drivers.kube_http import Answer
+
+
+class PlayedServer(ApiServer):
+    """Answers each question with the next of the given answers, the last one again and again."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = [*answers]
+        self.asked: list[tuple[str, str]] = []
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        document: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        self.asked.append((method, path))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def listed(*items: Any) -> Answer:
+    return Answer(200, orjson.dumps({"items": items}))
 
 
 @pytest.mark.parametrize(
@@ -166,76 +192,46 @@ def node(name: str, status: str) -> dict[str, Any]:
 
 
 async def test_waiting_until_every_node_is_ready() -> None:
-    answers = iter(
-        [
-            httpx.Response(500, text="etcd not ready"),
-            httpx.Response(200),
-            httpx.Response(200, json={"items": [node("a", "True"), node("b", "False")]}),
-            httpx.Response(200),
-            httpx.Response(200, json={"items": [node("a", "True"), node("b", "True")]}),
-        ]
+    api = PlayedServer(
+        Answer(500, b"etcd not ready"),
+        Answer(200, b"ok"),
+        listed(node("a", "True"), node("b", "False")),
+        Answer(200, b"ok"),
+        listed(node("a", "True"), node("b", "True")),
     )
-    asked: list[str] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.path)
-        return next(answers)
-
-    async with httpx.AsyncClient(
-        transport=httpx.MockTransport(answer), base_url="https://x"
-    ) as client:
-        await wait_until_usable(client, nodes=2, seconds=10)
-    assert asked[-1] == "/api/v1/nodes"
-    assert next(answers, None) is None
+    await wait_until_usable(api, nodes=2, seconds=10)
+    assert api.asked == [("GET", path) for path in ("/readyz", *("/readyz", "/api/v1/nodes") * 2)]
 
 
 @pytest.mark.parametrize(
-    ("items", "said"), [([node("a", "False")], "not Ready: a"), ([], "0 of 1 nodes")]
+    ("items", "said"),
+    [
+        ([node("a", "False")], "not Ready: a"),
+        ([], "0 of 1 nodes"),
+        ([5, None, {"metadata": "x", "status": [], "spec": {}}], "not Ready: "),
+        ([{"status": {"conditions": [7, {"type": "Ready"}]}}], "not Ready: "),
+    ],
 )
 async def test_what_is_missing_is_told_when_time_is_up(items: list[Any], said: str) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"items": items})
-
-    async with httpx.AsyncClient(
-        transport=httpx.MockTransport(answer), base_url="https://x"
-    ) as client:
-        with pytest.raises(DriverError, match=said):
-            await wait_until_usable(client, nodes=1, seconds=0.3)
+    with pytest.raises(DriverError, match=said):
+        await wait_until_usable(PlayedServer(listed(*items)), nodes=1, seconds=0.3)
 
 
 async def test_a_cluster_in_which_no_pod_can_be_made_is_waited_for() -> None:
-    answers = [httpx.Response(200), httpx.Response(404)]
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        assert request.url.path == "/api/v1/namespaces/default/serviceaccounts/default"
-        return answers.pop() if answers else httpx.Response(404)
-
-    async with httpx.AsyncClient(
-        transport=httpx.MockTransport(answer), base_url="https://x"
-    ) as client:
-        await wait_for_account(client, seconds=10)
-        assert not answers
-        with pytest.raises(DriverError, match="no service account yet"):
-            await wait_for_account(client, seconds=0.3)
+    api = PlayedServer(Answer(404, b""), Answer(200, b"{}"), Answer(404, b""))
+    await wait_for_account(api, seconds=10)
+    assert {*api.asked} == {("GET", "/api/v1/namespaces/default/serviceaccounts/default")}
+    with pytest.raises(DriverError, match="no service account yet"):
+        await wait_for_account(api, seconds=0.3)
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.NOT_FOUND])
 async def test_the_well_known_token_goes(status: HTTPStatus) -> None:
-    asked: list[tuple[str, str]] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append((request.method, request.url.path))
-        return httpx.Response(status)
-
-    async with httpx.AsyncClient(
-        transport=httpx.MockTransport(answer), base_url="https://x"
-    ) as client:
-        await forget_bootstrap_token(client)
-    assert asked == [("DELETE", FOR_JOINING)]
+    api = PlayedServer(Answer(status, b""))
+    await forget_bootstrap_token(api)
+    assert api.asked == [("DELETE", FOR_JOINING)]
 
 
 async def test_a_token_that_stays_is_an_error() -> None:
-    transport = httpx.MockTransport(lambda _: httpx.Response(403))
-    async with httpx.AsyncClient(transport=transport, base_url="https://x") as client:
-        with pytest.raises(DriverError, match="403"):
-            await forget_bootstrap_token(client)
+    with pytest.raises(DriverError, match="403"):
+        await forget_bootstrap_token(PlayedServer(Answer(403, b"")))

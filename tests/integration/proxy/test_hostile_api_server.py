@@ -1,0 +1,150 @@
+"""What a tenant's own API server can do to the server that asks it: nothing that others notice."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from pyk8s.wire.apps import AppKind
+from server.config import Settings
+from server.kube.ports import NoPort, Place, open_port
+from server.kube.upstream import Upstream
+from server.proxy import authority
+from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
+from tests.integration.proxy.conftest import lead_to
+from tests.integration.proxy.hostile import HOWS, HostileApi, serving_harm
+
+MIB = 1 << 20
+MOST_GROWTH = 20 * MIB
+DEADLINE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A server with a cluster of ann whose API server is the hostile one."""
+
+    server: LabServer
+    api: HostileApi
+    ann: Caller
+    cluster: str
+
+    async def upstream(self) -> Upstream:
+        return await self.server.state["upstreams"].of(UUID(self.cluster))
+
+    async def direct(self) -> tuple[int, str]:
+        path = f"/api/v1/clusters/{self.cluster}/kubeconfig"
+        answer = await self.ann.http.get(path, params={"endpoint": "direct"}, timeout=60)
+        return answer.status_code, answer.text
+
+
+@pytest.fixture
+async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
+    identity = authority.own(tmp_path / "api", ["127.0.0.1"], now=datetime.now(UTC))
+    api = HostileApi(identity)
+    with_proxy = settings.model_copy(update={"proxy_port": free_port()})
+    with serving_harm(api):
+        async with serving(with_proxy) as server:
+            ann = await sign_up(server, "ann")
+            async with ann.http:
+                cluster = (await ann.create(name="mine"))["id"]
+                await ann.until(cluster, "ready")
+                await lead_to(server, cluster, api)
+                yield Site(server, api, ann, cluster)
+
+
+@contextmanager
+def little_memory() -> Iterator[None]:
+    """Check that the most memory that the process has meanwhile is little more than before."""
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here: proc(5)
+    yield
+    assert _status("VmHWM") - before < MOST_GROWTH
+
+
+def _status(name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+async def quiet(api: HostileApi) -> None:
+    """Wait until nobody reads from the API server any more."""
+    async with asyncio.timeout(10):
+        while api.open:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", HOWS)
+async def test_a_certificate_is_not_waited_for_without_a_limit(site: Site, how: str) -> None:
+    site.api.how, site.api.at = how, "POST"
+    await site.ann.http.get("/api/v1/server")  # what is loaded at the first request
+    with little_memory():
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            status, said = await site.direct()
+    assert status == 503, said
+    assert "\\u0000" not in said
+    await quiet(site.api)
+
+
+@pytest.mark.parametrize("at", ["DELETE", "GET /apis/cert", "PUT"])
+async def test_every_step_of_a_certificate_is_bounded(site: Site, at: str) -> None:
+    site.api.at = at
+    with little_memory():
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            status, said = await site.direct()
+    assert status == 503, said
+    await quiet(site.api)
+
+
+async def test_who_hangs_up_ends_what_was_asked_for_it(site: Site) -> None:
+    site.api.how, site.api.at = "drip", "POST"
+    asking = asyncio.create_task(site.direct())
+    async with asyncio.timeout(10):
+        while not site.api.open:
+            await asyncio.sleep(0.01)
+    asking.cancel()
+    async with asyncio.timeout(2.5):  # a call alone has 5 s
+        while site.api.open:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", HOWS)
+async def test_looking_for_the_pod_of_an_app_is_bounded(site: Site, how: str) -> None:
+    site.api.how, site.api.at = how, "services"
+    upstream = await site.upstream()
+    with little_memory():
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            with pytest.raises(NoPort):
+                await open_port(upstream, "ann", Place(AppKind.SERVICE, "default", "web", 80))
+    assert not [each for each in site.api.asked if "elsewhere" in each]
+    await quiet(site.api)
+
+
+@pytest.mark.parametrize("how", ["redirect", "blanks", "control characters", "informational"])
+async def test_asking_for_a_port_is_bounded(site: Site, how: str) -> None:
+    site.api.how, site.api.at = how, "portforward"
+    upstream = await site.upstream()
+    with little_memory():
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            with pytest.raises(NoPort):
+                await open_port(upstream, "ann", Place(AppKind.POD, "default", "web", 80))
+    assert not [each for each in site.api.asked if "elsewhere" in each]
+    await quiet(site.api)
+
+
+async def test_a_frame_of_a_gibibyte_is_not_kept(site: Site) -> None:
+    site.api.how, site.api.at = "frame", "portforward"
+    upstream = await site.upstream()
+    with little_memory():
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            port = await open_port(upstream, "ann", Place(AppKind.POD, "default", "web", 80))
+            with pytest.raises(Exception, match="exceeds limit"):
+                await port.receive()
+            await port.aclose()
+    await quiet(site.api)
