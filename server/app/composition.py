@@ -76,7 +76,9 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
             )
             here = Here(driver, lambda: made.host_id)
         own_host = OwnHost(database, here)
-        limits = Limits(settings.terminals_per_user, settings.terminals_per_cluster)
+        limits = Limits(
+            settings.terminals_per_user, settings.terminals_per_cluster, settings.max_terminals
+        )
         terminals = Terminals(database, limits, own_host, ways.waker, ways.use)
         images = Images(
             database,

@@ -59,6 +59,12 @@ class Capacity(BaseSettings):
     terminals_per_cluster: int = Field(
         10, ge=1, le=1000, description="Terminals that one cluster may have open at once."
     )
+    max_terminals: int = Field(
+        200,
+        ge=1,
+        le=10_000,
+        description="Terminals that may be open at this server at once, of all users together.",
+    )
     image_archive_bytes: int = Field(
         8 * 1024**3,
         ge=1024**2,

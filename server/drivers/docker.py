@@ -1,15 +1,17 @@
 """Docker, through its API, with a timeout on everything and errors that name the way out."""
 
+import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import aiodocker
 import aiohttp
+import anyio
 from aiodocker.containers import DockerContainer
 from aiodocker.exceptions import DockerError
 from aiodocker.types import JSONObject
@@ -23,6 +25,11 @@ SOCKETS: Final = ("/var/run/docker.sock", "/run/docker.sock")
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=3)
 CLUSTER_LABEL: Final = "io.x-k8s.kind.cluster"
 """kind puts it on each container it makes."""
+
+EXEC_SECONDS: Final = 30.0
+"""For a program in a node whose output is read to its end: its owner may have replaced it."""
+MOST_EXECS: Final = 32
+"""Such programs at once: each holds a connection to Docker, and Docker a process."""
 
 _VERSION = re.compile(r"v\d+\.\d+\.\d+")
 
@@ -58,11 +65,17 @@ class SubnetTaken(Exception):
 
 
 class DockerEngine:
-    """One Docker. The connection is made at the first question."""
+    """One Docker. The connection is made at the first question.
 
-    def __init__(self, url: str | None = None) -> None:
+    Short questions share a client, whose pool has 100 connections. What holds a connection for as
+    long as a tenant likes, a shell or another program in a node, never takes one of those.
+    """
+
+    def __init__(self, url: str | None = None, *, exec_seconds: float = EXEC_SECONDS) -> None:
         self._url = url or os.environ.get("DOCKER_HOST") or _socket()
         self._client: aiodocker.Docker | None = None
+        self._exec_seconds = exec_seconds
+        self._execs = anyio.CapacityLimiter(MOST_EXECS)
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -72,15 +85,23 @@ class DockerEngine:
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[aiodocker.Docker]:
-        """Give the client, and put its errors into words.
+        """Give the shared client, and put its errors into words.
 
         Raises:
             DriverError: Docker does not answer or refuses.
         """
-        try:
+        with self._in_words():
             if self._client is None:
-                self._client = aiodocker.Docker(url=self._url, timeout=TIMEOUT)
+                self._client = self._new_client()
             yield self._client
+
+    def _new_client(self) -> aiodocker.Docker:
+        return aiodocker.Docker(url=self._url, timeout=TIMEOUT)
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise DriverError(unreachable(error, self._url, TIMEOUT.total)) from error
         except DockerError as error:
@@ -196,15 +217,27 @@ class DockerEngine:
 
     async def output(self, container: Container, argv: Sequence[str], *, limit: int) -> bytes:
         """Run a program in a container; give the end of what it prints, whatever its result."""
+        async with self._execs:
+            return await self._run(container.id, argv, {}, limit=limit)
+
+    async def execute(self, container: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        """Run a program in a container to its end, whatever its result."""
+        await self._run(container, argv, env, limit=0)
+
+    async def _run(
+        self, container: str, argv: Sequence[str], env: Mapping[str, str], *, limit: int
+    ) -> bytes:
         out = bytearray()
-        async with self.asking() as client:
-            run = await client.containers.container(container.id).exec(list(argv))
-            async with run.start(detach=False, timeout=TIMEOUT) as stream:
-                while (message := await stream.read_out()) is not None:
-                    out += message.data
-                    if len(out) > 2 * limit:
-                        del out[:-limit]
-        return bytes(out[-limit:])
+        with self._in_words():
+            async with asyncio.timeout(self._exec_seconds), self._new_client() as client:
+                handle = client.containers.container(container)
+                run = await handle.exec(list(argv), environment=dict(env))
+                async with run.start(detach=False, timeout=TIMEOUT) as stream:
+                    while (message := await stream.read_out()) is not None:
+                        out += message.data
+                        if len(out) > 2 * limit:
+                            del out[: len(out) - limit]
+        return bytes(out[-limit:]) if limit else b""
 
     async def shell(
         self,
@@ -217,19 +250,16 @@ class DockerEngine:
         end: Callable[[], Awaitable[None]],
     ) -> DockerShell:
         """Start a program in a container, on a terminal. `end` has to end it."""
-        async with self.asking() as client:
-            return await docker_shell.start(
-                client, container, argv, env, rows=rows, cols=cols, end=end
-            )
-
-    async def execute(self, container: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
-        """Run a program in a container to its end, whatever its result."""
-        async with self.asking() as client:
-            handle = client.containers.container(container)
-            run = await handle.exec(list(argv), environment=dict(env))
-            async with run.start(detach=False, timeout=TIMEOUT) as stream:
-                while await stream.read_out() is not None:
-                    pass
+        with self._in_words():
+            client = self._new_client()
+            try:
+                return await docker_shell.start(
+                    client, container, argv, env, rows=rows, cols=cols, end=end
+                )
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await client.close()
+                raise
 
     async def remove_container(self, container: Container) -> None:
         """Remove a container and its volumes, running or not. A missing one is no error.

@@ -28,9 +28,19 @@ log = get_logger(__name__)
 
 
 class DockerShell:
-    """A running program. `end` is called once when it is hung up on: Docker lets it live on."""
+    """A running program. `end` is called once when it is hung up on: Docker lets it live on.
 
-    def __init__(self, run: Exec, stream: Stream, end: Callable[[], Awaitable[None]]) -> None:
+    `client` is its own, and closed with it: it holds a connection for as long as it lives.
+    """
+
+    def __init__(
+        self,
+        client: aiodocker.Docker,
+        run: Exec,
+        stream: Stream,
+        end: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._client = client
         self._run = run
         self._stream = stream
         self._end = end
@@ -83,6 +93,8 @@ class DockerShell:
                 await self._end()
         except (DriverError, DockerError, aiohttp.ClientError, OSError) as error:
             log.info("shell_not_ended", reason=str(error))  # its container has gone, mostly
+        finally:
+            await self._client.close()
 
 
 @asynccontextmanager
@@ -105,7 +117,7 @@ async def start(
     cols: int,
     end: Callable[[], Awaitable[None]],
 ) -> DockerShell:
-    """Start a program in a container, on a terminal.
+    """Start a program in a container, on a terminal. `client` goes to what is given.
 
     Raises:
         DockerError, aiohttp.ClientError, OSError: Docker does not answer or refuses.
@@ -121,6 +133,6 @@ async def start(
     stream = run.start(detach=False)
     async with _closing(stream):
         await stream.__aenter__()
-        shell = DockerShell(run, stream, end)
+        shell = DockerShell(client, run, stream, end)
         await shell.resize(rows, cols)
         return shell

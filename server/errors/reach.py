@@ -84,7 +84,7 @@ class NoSuchTerminal(LabError):
 
 
 class TooManyTerminals(LabError):
-    """The caller has as many terminals open as one may have."""
+    """The caller, the cluster or the server has as many terminals open as it may have."""
 
     code = "too_many_terminals"
     status = 429

@@ -48,6 +48,7 @@ class Limits:
 
     per_user: int
     per_cluster: int
+    in_all: int
 
 
 class Terminals:
@@ -209,6 +210,12 @@ class Terminals:
             raise _too_many(f"you have {of_user} terminals open")
         if of_cluster >= self._limits.per_cluster:
             raise _too_many(f"the cluster has {of_cluster} terminals open")
+        if len(owners) >= self._limits.in_all:
+            raise TooManyTerminals(
+                f"this server has {len(owners)} terminals open, and may have no more",
+                fix="try again later, or let the operator raise PYK8S_MAX_TERMINALS",
+                retry_after=30,
+            )
         self._starting.append(owner)
         try:
             yield

@@ -353,7 +353,8 @@ async def test_there_are_so_many_and_no_more(
 ) -> None:
     await ann.create(name="second")
     await ann.until("second", "ready")
-    monkeypatch.setattr(lab_server.state["terminals"], "_limits", Limits(per_user=3, per_cluster=2))
+    limits = Limits(per_user=3, per_cluster=2, in_all=200)
+    monkeypatch.setattr(lab_server.state["terminals"], "_limits", limits)
     async with terminal(ann, demo), terminal(ann, demo) as last:
         await refused(ann, demo, "too_many_terminals", "the cluster has 2 terminals open")
         async with terminal(ann, "second"):
@@ -362,6 +363,19 @@ async def test_there_are_so_many_and_no_more(
         await last.closed()
         async with terminal(ann, demo) as other:
             assert other.told[0]["type"] == "attached"
+
+
+async def test_a_server_has_so_many_and_no_more(
+    ann: Caller, demo: str, lab_server: LabServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(per_user=10, per_cluster=10, in_all=1)
+    monkeypatch.setattr(lab_server.state["terminals"], "_limits", limits)
+    async with terminal(ann, demo) as first:
+        await refused(ann, demo, "too_many_terminals", "this server has 1 terminals open")
+        await first.type("exit\r")
+        await first.closed()
+    async with terminal(ann, demo) as other:
+        assert other.told[0]["type"] == "attached"
 
 
 async def refused(caller: Caller, cluster: str, code: str, detail: str) -> None:
