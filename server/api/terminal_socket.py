@@ -159,7 +159,7 @@ class Connection:
         note = Note(text=f"{principal.user.username} opened a terminal{where}.")
         try:
             async with self._state["database"].transaction() as writing:
-                await event_log.append(writing, self._cluster.id, [event_log.Draft(note)])
+                await event_log.append_use(writing, self._cluster.id, note)
         except LabError:  # no shell without a trace of who opened it
             session.end("closed")
             raise

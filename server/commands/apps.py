@@ -16,7 +16,6 @@ from server.errors import NotFound, QuotaExceeded, Simulated, ValidationFailed
 from server.store import apps, event_log
 from server.store.accounts import Principal
 from server.store.database import Database
-from server.store.event_log import Draft
 
 MAX_APPS = 20
 """Of one cluster."""
@@ -70,7 +69,7 @@ async def publish(
         )
         said = f"{request.kind} {request.namespace}/{request.target}, port {request.port}"
         note = Note(text=f"{principal.user.username} published {said}")
-        await event_log.append(session, cluster.id, [Draft(note)])
+        await event_log.append_use(session, cluster.id, note)
     return app
 
 

@@ -13,7 +13,7 @@ from pyk8s.wire.service import FieldError
 from server.errors import NotFound, NotReady, Unavailable, ValidationFailed
 from server.kube import certificates
 from server.secrets import Sealer, hash_secret, new_secret
-from server.store import access, accounts, apps, credentials, event_log
+from server.store import access, accounts, apps, clusters, credentials, event_log
 from server.store.access import WayIn
 from server.store.accounts import Principal
 from server.store.database import Database, WriteSession, now
@@ -157,10 +157,12 @@ async def revoke(
     if found.endpoint is Endpoint.DIRECT and way is not None:
         await certificates.revoke(way, sealer, credential_id)
     async with database.transaction() as session:
+        # The cluster's row first, as whoever deletes it does.
+        cluster = await clusters.lock(session, cluster_id)
         ended = await credentials.revoke(
             session, cluster_id=cluster_id, user_id=user_id, credential_id=credential_id
         )
-        if ended is not None:
+        if ended is not None and cluster.phase is not Phase.DELETED:
             fact = CredentialRevoked(credential_id=credential_id)
             await event_log.append(session, cluster_id, [Draft(fact)])
 
@@ -171,12 +173,18 @@ async def logout_everywhere(database: Database, sealer: Sealer, *, user_id: UUID
     A certificate of a cluster that does not answer now ends by its time; the log says so.
     """
     async with database.transaction() as session:
+        living = await credentials.lock_clusters_of(session, user_id)
         await accounts.revoke_all_of(session, user_id)
         ended = await credentials.revoke_all_of(session, user_id)
         await apps.end_links_of(session, user_id)
-        for cluster_id, credential_id, _ in sorted(ended):
-            fact = CredentialRevoked(credential_id=credential_id)
-            await event_log.append(session, cluster_id, [Draft(fact)])
+        for cluster_id in living:
+            revoked = [
+                Draft(CredentialRevoked(credential_id=credential_id))
+                for of_cluster, credential_id, _ in ended
+                if of_cluster == cluster_id
+            ]
+            if revoked:
+                await event_log.append(session, cluster_id, revoked)
     for cluster_id, credential_id, endpoint in ended:
         if endpoint is not Endpoint.DIRECT:
             continue
@@ -207,4 +215,4 @@ async def _tell_issued(
     fact = CredentialIssued(
         endpoint=credential.endpoint.value, by=principal.user.username, credential_id=credential.id
     )
-    await event_log.append(session, cluster_id, [Draft(fact)])
+    await event_log.append_use(session, cluster_id, fact)

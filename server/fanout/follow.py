@@ -136,11 +136,14 @@ async def _last_seq(database: Database, cluster_id: UUID, after: int) -> int | N
         with anyio.fail_after(READ_SECONDS):
             async with database.reading() as session:
                 cluster = await clusters.get_any(session, cluster_id)
+                if cluster is None:
+                    return _OVER
+                if cluster.phase is not Phase.DELETED:
+                    return cluster.last_seq
+                end = await event_reads.end_of(session, cluster_id)
     except (Unavailable, TimeoutError):
         return None
-    if cluster is None or (cluster.phase is Phase.DELETED and after >= cluster.last_seq):
-        return _OVER
-    return cluster.last_seq
+    return _OVER if end is None or after >= end else end
 
 
 @dataclass(frozen=True, slots=True)

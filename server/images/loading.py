@@ -17,7 +17,6 @@ from server.kube.use import Use
 from server.kube.waking import Waker
 from server.store import event_log
 from server.store.database import Database
-from server.store.event_log import Draft
 
 AT_ONCE: Final = 4
 """Archives on their way at the same time: each keeps a disk busy."""
@@ -53,6 +52,7 @@ class Images:
             NotReady, ServedElsewhere: as `OwnHost.nodes_of`; or it was paused, and does not wake.
             TooManyUploads: others are being loaded.
             ImageRefused, TooLarge: as `Archive.plain`; or the nodes cannot take it.
+            NotReady: the cluster was deleted while they were brought in.
         """
         archive = Archive(pieces, most_bytes=self._most_bytes)
         with self._room(), self._use.holding(cluster_id):
@@ -67,7 +67,7 @@ class Images:
         loaded = LoadedImages(names=sorted(names), size_bytes=archive.size_bytes)
         async with self._database.transaction() as session:
             fact = ImagesLoaded(names=loaded.names, size_bytes=loaded.size_bytes, by=by)
-            await event_log.append(session, cluster_id, [Draft(fact)])
+            await event_log.append_use(session, cluster_id, fact)
         return loaded
 
     async def list(self, cluster_id: UUID) -> Sequence[NodeImage]:

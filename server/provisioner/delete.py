@@ -5,7 +5,7 @@ from pyk8s.wire.facts import ConditionChanged, EventData, PhaseChanged
 from server.provisioner.holding import Holding, to_the_end
 from server.provisioner.removal import remove
 from server.provisioner.workshop import Workshop
-from server.store import access, attempts, clusters, event_log, evidence, jobs
+from server.store import access, apps, attempts, clusters, credentials, event_log, evidence, jobs
 from server.store.database import now as database_now
 from server.store.event_log import Draft
 
@@ -44,6 +44,8 @@ async def _close(shop: Workshop, holding: Holding) -> None:
             await event_log.append(
                 session, cluster_id, [Draft(fact) for fact in gone], expect={Phase.DELETING}
             )
+            await credentials.end_of_cluster(session, cluster_id)
+            await apps.end_of_cluster(session, cluster_id)
             await access.forget(session, cluster_id)
             await evidence.forget(session, cluster_id)
         await jobs.finish(session, holding.job, "succeeded")

@@ -11,7 +11,7 @@ from typing import Final
 from pyk8s.wire.facts import Note
 from server.admission import Space
 from server.drivers.base import DriverError, Explanation
-from server.errors import LostClaim, Unavailable
+from server.errors import LostClaim, PhaseConflict, Unavailable
 from server.provisioner import outcome
 from server.provisioner.create import create
 from server.provisioner.delete import delete
@@ -218,7 +218,7 @@ class Worker:
         """Put the job off, longer each time, and tell the reason to whoever watches the cluster."""
         seconds = min(2.0**job.tries, MAX_PAUSE_SECONDS)
         # When PostgreSQL is away too, the lease runs out by itself.
-        with contextlib.suppress(LostClaim, Unavailable):
+        with contextlib.suppress(LostClaim, PhaseConflict, Unavailable):
             async with self._shop.database.transaction() as session:
                 if why is not None and job.tries <= MAX_NOTES:
                     note = Note(

@@ -178,6 +178,15 @@ async def remove(session: WriteSession, *, cluster_id: UUID, user_id: UUID, app_
     return found is not None
 
 
+async def end_of_cluster(session: WriteSession, cluster_id: UUID) -> None:
+    """Take away all apps of a cluster that is deleted in this transaction, and so their links."""
+    await session.execute(
+        update(AppRow)
+        .where(AppRow.cluster_id == cluster_id, AppRow.removed_at.is_(None))
+        .values(removed_at=func.now())
+    )
+
+
 async def end_links_of(session: WriteSession, user_id: UUID, *, app_id: UUID | None = None) -> None:
     """Make the links of a user's apps, or of one, open nothing any more."""
     which = [AppRow.user_id == user_id, AppRow.removed_at.is_(None)]

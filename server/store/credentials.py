@@ -159,6 +159,34 @@ async def revoke(
     return _credential(row)
 
 
+async def end_of_cluster(session: WriteSession, cluster_id: UUID) -> None:
+    """End all credentials of a cluster that is deleted in this transaction.
+
+    No hint: the proxy has refused them since the phase became `deleting`.
+    """
+    await session.execute(
+        update(CredentialRow)
+        .where(CredentialRow.cluster_id == cluster_id, CredentialRow.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+    )
+
+
+async def lock_clusters_of(session: WriteSession, user_id: UUID) -> list[UUID]:
+    """Lock the clusters that a user's credentials open, but deleted ones, in the order of ids.
+
+    Whoever ends credentials and says so in the log of their clusters locks the clusters first:
+    a delete does, and two transactions that lock in another order wait for each other for ever.
+    """
+    opened = select(CredentialRow.cluster_id).where(CredentialRow.user_id == user_id, *_living())
+    rows = await session.scalars(
+        select(ClusterRow.id)
+        .where(ClusterRow.id.in_(opened), ClusterRow.phase != Phase.DELETED)
+        .order_by(ClusterRow.id)
+        .with_for_update()
+    )
+    return list(rows)
+
+
 async def revoke_all_of(session: WriteSession, user_id: UUID) -> list[tuple[UUID, UUID, Endpoint]]:
     """End all credentials of a user; give the cluster, id and endpoint of each."""
     rows = await session.execute(

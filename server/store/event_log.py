@@ -16,10 +16,10 @@ import asyncpg
 from sqlalchemy import func, select, update
 
 from pyk8s.wire.base import rfc3339
-from pyk8s.wire.cluster import Cluster, Phase
+from pyk8s.wire.cluster import USABLE, Cluster, Phase
 from pyk8s.wire.facts import EventData, LogLine, PhaseChanged
 from pyk8s.wire.reduce import changes_of
-from server.errors import NotFound, PhaseConflict
+from server.errors import NotFound, NotReady, PhaseConflict
 from server.lifecycle import TRANSITIONS
 from server.store import log_chunks
 from server.store.cluster_rows import SNAPSHOT_FIELDS, snapshot_of
@@ -29,6 +29,7 @@ from server.store.hints import EVENTS_CHANNEL, EventHint
 from server.store.log_chunks import Lines
 from server.store.tables import ClusterRow, UserRow
 
+LIVING: Final = frozenset(Phase) - {Phase.DELETED}
 COLUMNS: Final = ("cluster_id", "seq", "type", "version", "at", "data")
 
 
@@ -50,18 +51,21 @@ async def append(
     """Store a batch and fold it into the snapshot; give the number of its last event.
 
     Call it once per transaction and cluster. A `PhaseChanged` must start from the cluster's phase
-    and follow the lifecycle.
+    and follow the lifecycle. The batch that moves a cluster to `deleted` is the last one: whoever
+    follows the cluster stops there.
 
     Raises:
         NotFound: there is no such cluster.
-        PhaseConflict: the cluster is in none of the expected phases, or the move is not allowed.
+        PhaseConflict: the cluster is deleted, it is in none of the expected phases, or the move is
+            not allowed.
     """
     if not drafts and expect is None:
         raise ValueError("an empty batch")
     count = sum(len(draft.tails) if isinstance(draft, Lines) else 1 for draft in drafts)
     locked = await _advance(session, cluster_id, count)
-    if expect is not None and locked.phase not in expect:
-        raise PhaseConflict(expect, locked.phase)
+    expected = LIVING if expect is None else expect
+    if locked.phase not in expected:
+        raise PhaseConflict(expected, locked.phase)
     sorted_out = _sort_out(drafts, first=locked.last_seq - count + 1, now=locked.now)
     facts = [draft for _, draft in sorted_out.facts]
     if facts:
@@ -71,6 +75,21 @@ async def append(
     hint = EventHint(cluster_id, locked.owner_id, locked.last_seq, has_state)
     await session.execute(select(func.pg_notify(EVENTS_CHANNEL, hint.encode())))
     return locked.last_seq
+
+
+async def append_use(session: WriteSession, cluster_id: UUID, fact: EventData) -> None:
+    """Store what somebody does with a cluster, which was usable when they asked.
+
+    Raises:
+        NotReady: it is not usable any more; the transaction must not commit.
+    """
+    try:
+        await append(session, cluster_id, [Draft(fact)], expect=USABLE)
+    except PhaseConflict as error:
+        raise NotReady(
+            f"the cluster is {error.actual} now",
+            fix="see the list of your clusters; create another one if it is deleted",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from uuid import UUID
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from pyk8s.wire.base import rfc3339
 from pyk8s.wire.cluster import Phase
 from pyk8s.wire.events import ClusterEvent
+from pyk8s.wire.facts import PhaseChanged
 from server.store.database import ReadSession
+from server.store.event_tables import EventRow
 from server.store.log_chunks import Chunk
 from server.store.runs import SEPARATOR, Run, StoredEvent, event_of, is_whole, runs_of, seq_of
 from server.store.tables import ClusterRow
@@ -137,6 +139,20 @@ async def read(
     return [_EVENT.validate_json(event.text) for event in stored]
 
 
+async def end_of(session: ReadSession, cluster_id: UUID) -> int | None:
+    """Return the number of a cluster's last event. None: it is not deleted, so there is none yet.
+
+    Logs of older servers may go on after it, with what was noted about a deleted cluster.
+    """
+    return await session.scalar(
+        select(func.min(EventRow.seq)).where(
+            EventRow.cluster_id == cluster_id,
+            EventRow.type == PhaseChanged.TYPE,
+            EventRow.data["to"].astext == Phase.DELETED,
+        )
+    )
+
+
 async def _next_runs(
     session: ReadSession, cluster_id: UUID, after: int
 ) -> tuple[list[Run], int | None]:
@@ -181,6 +197,10 @@ def _page_of(rows: Sequence[Any]) -> _Page:
             facts.append((last, encode_fact(last, kind, version, at, events)))
             if kind == "phase_changed" and orjson.loads(events)["to"] == Phase.DELETED:
                 end = last
+    if end is not None:
+        # Older servers noted that a credential was revoked after the end. Nothing follows it.
+        facts = [fact for fact in facts if fact[0] <= end]
+        chunks = [chunk for chunk in chunks if chunk.first <= end]
     chunks.sort(key=lambda chunk: chunk.last)
     facts.sort()
     if len(chunks) == PAGE_CHUNKS or size >= PAGE_BYTES:

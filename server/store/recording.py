@@ -17,7 +17,8 @@ from server.store.hints import EVENTS_CHANNEL, EventHint
 from server.store.jobs import ClaimedJob
 
 _ADVANCE: Final = """
-UPDATE clusters SET last_seq = last_seq + $2 WHERE id = $1 RETURNING last_seq, owner_id
+UPDATE clusters SET last_seq = last_seq + $2 WHERE id = $1 AND phase <> 'deleted'
+RETURNING last_seq, owner_id
 """
 # The order of the locks is that of `event_log.append` and `attempts.advance`: cluster, then job.
 _STORE: Final = """
@@ -55,7 +56,7 @@ async def record_lines(
     `known`: how far it was, as far as the caller knows.
 
     Raises:
-        NotFound: there is no such cluster.
+        NotFound: there is no such cluster, or it is deleted and its log has ended.
         LostClaim: another worker has the job; nothing was stored.
         RecordedFurther: the spool was recorded further; nothing was stored.
         Unavailable: PostgreSQL does not answer.
@@ -63,7 +64,7 @@ async def record_lines(
     async with database.writing_lines() as connection:
         row = await connection.fetchrow(_ADVANCE, job.cluster_id, len(tails))
         if row is None:
-            raise NotFound(f"there is no cluster {job.cluster_id}")
+            raise NotFound(f"there is no living cluster {job.cluster_id}")
         last = row["last_seq"]
         chunks = list(log_chunks.numbered(range(last - len(tails) + 1, last + 1), tails))
         hint = EventHint(job.cluster_id, row["owner_id"], last, has_state=False)
