@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 
 import anyio
 import uvicorn
@@ -18,10 +19,12 @@ from server.app import relaying, running
 from server.config import Settings, load
 from server.errors import StartFailed
 from server.telemetry import configure_log, get_logger
+from server.transport.accepting import policy_of
 from server.transport.guarded_http import GuardedHttp
 from server.transport.guarded_websocket import GuardedWebSocket
 from server.transport.listening import IDLE_SECONDS, allow_open_files, open_listener
 from server.transport.serving import CalmServer
+from server.transport.unsent import Unsent
 
 GRACE_SECONDS = 8
 GOODBYE_SECONDS = 2.0
@@ -36,7 +39,7 @@ class Server(CalmServer):
     """
 
     def __init__(self, config: uvicorn.Config, state: State) -> None:
-        super().__init__(config)
+        super().__init__(config, policy_of(state["settings"]))
         self._state = state
 
     @contextmanager
@@ -65,7 +68,7 @@ def configuration(app: Starlette) -> uvicorn.Config:
     """Say how uvicorn serves: limits, pings, and no log of its own for each request."""
     return uvicorn.Config(
         app,
-        http=GuardedHttp,
+        http=partial(GuardedHttp, unsent=Unsent()),  # type: ignore[arg-type]
         ws=GuardedWebSocket,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,

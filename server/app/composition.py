@@ -32,6 +32,7 @@ from server.secrets import Passwords, Sealer
 from server.store.data_lock import data_dir_locked
 from server.store.hints import HintListener, Receivers
 from server.terminals.terminals import Limits, Terminals
+from server.transport.accepting import policy_of
 
 ANNOUNCE_SECONDS = 30.0
 """So long the start waits for the provisioner: what an earlier server said may not be true now."""
@@ -138,10 +139,13 @@ def _tell(receivers: Sequence[Callable[..., None]], *said: Any) -> None:
 @asynccontextmanager
 async def relaying(state: State, sockets: Mapping[str, socket.socket]) -> AsyncIterator[None]:
     """Serve what relays into clusters, each on its socket, around what is running."""
+    policy = policy_of(state["settings"])
     async with AsyncExitStack() as serving:
         if "proxy" in sockets:
             gate = ClusterGate(state["grants"], state["upstreams"], state["waker"], state["use"])
-            await serving.enter_async_context(proxying(sockets["proxy"], state["proxy"], gate))
+            proxy = proxying(sockets["proxy"], state["proxy"], gate, policy)
+            await serving.enter_async_context(proxy)
         if "apps" in sockets:
-            await serving.enter_async_context(proxying(sockets["apps"], None, state["app_gate"]))
+            apps = proxying(sockets["apps"], None, state["app_gate"], policy)
+            await serving.enter_async_context(apps)
         yield

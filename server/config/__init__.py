@@ -1,7 +1,7 @@
 """Settings: everything an operator may choose, by environment variable with the prefix PYK8S_."""
 
 import socket
-from ipaddress import ip_address
+from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -143,7 +143,9 @@ class Settings(Capacity):
         "Docker's usual socket.",
     )
     network_pool: str = Field(
-        "10.210.0.0/16", description="Where the small network of each cluster is cut from."
+        "10.210.0.0/16",
+        description="Where the small network of each cluster is cut from. The server takes no "
+        "connection from or to an address in it.",
     )
     in_container: bool = Field(
         False,
@@ -202,6 +204,14 @@ class Settings(Capacity):
         if scheme not in {"postgresql", "postgres"}:
             raise ValueError("has to begin with postgresql://, the one database it works with")
         return value
+
+    @field_validator("network_pool")
+    @classmethod
+    def _is_a_network(cls, value: str) -> str:
+        try:
+            return str(IPv4Network(value))
+        except ValueError as error:
+            raise ValueError(f"has to be an IPv4 network like 10.210.0.0/16: {error}") from error
 
     @field_validator("data_dir")
     @classmethod
@@ -272,6 +282,14 @@ def load() -> Settings:
             for item in error.errors()
         )
         raise StartFailed(wrong, fix="see docs/reference/configuration.md") from error
+    if _is_address(settings.host) and ip_address(settings.host) in IPv4Network(
+        settings.network_pool
+    ):
+        raise StartFailed(
+            f"PYK8S_HOST={settings.host} lies in PYK8S_NETWORK_POOL={settings.network_pool}, the "
+            "networks of clusters, from which the server takes no connection",
+            fix="choose another PYK8S_NETWORK_POOL, which no network of this machine overlaps",
+        )
     if (
         settings.signup == "open"
         and not settings.is_loopback

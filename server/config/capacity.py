@@ -53,6 +53,21 @@ class Capacity(BaseSettings):
         description="Streams (WebSockets, SSE, followed logs) that one user may have open at this "
         "server at once.",
     )
+    connections_per_address: int = Field(
+        8192,
+        ge=1,
+        le=1_000_000,
+        description="Connections that one address may have open at each port at once. Everybody "
+        "behind one NAT or one reverse proxy has one address; of IPv6 its first 64 bits count.",
+    )
+    connections_per_port: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Connections that each port takes in all. Unset: a quarter of the files that "
+        "the server may have open, at most 16384, so that one port cannot take them from the "
+        "others.",
+    )
     terminals_per_user: int = Field(
         10, ge=1, le=1000, description="Terminals that one user may have open at once."
     )

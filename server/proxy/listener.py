@@ -18,8 +18,10 @@ from server.proxy.authority import Identity
 from server.proxy.passage import Gate
 from server.proxy.relay import Relay
 from server.proxy.tunnel import ProxyHttp
+from server.transport.accepting import AcceptPolicy
 from server.transport.listening import IDLE_SECONDS
 from server.transport.serving import CalmServer
+from server.transport.unsent import Unsent
 
 GRACE_SECONDS: Final = 2
 
@@ -54,8 +56,8 @@ def identity_of(settings: Settings) -> Identity:
 class ProxyServer(CalmServer):
     """Ends what is open when it stops, and leaves the signals to the other server."""
 
-    def __init__(self, config: uvicorn.Config, gate: Gate) -> None:
-        super().__init__(config)
+    def __init__(self, config: uvicorn.Config, gate: Gate, policy: AcceptPolicy) -> None:
+        super().__init__(config, policy)
         self._gate = gate
 
     @contextmanager
@@ -73,12 +75,12 @@ class ProxyServer(CalmServer):
 
 @asynccontextmanager
 async def proxying(
-    listener: socket.socket, identity: Identity | None, gate: Gate
+    listener: socket.socket, identity: Identity | None, gate: Gate, policy: AcceptPolicy
 ) -> AsyncIterator[None]:
     """Relay on a socket while the context lasts. `identity`: None for plain http."""
     config = uvicorn.Config(
         Relay(gate),
-        http=partial(ProxyHttp, gate=gate),  # type: ignore[arg-type]
+        http=partial(ProxyHttp, gate=gate, unsent=Unsent()),  # type: ignore[arg-type]
         lifespan="off",
         ssl_certfile=identity.certificate if identity is not None else None,
         ssl_keyfile=identity.key if identity is not None else None,
@@ -90,7 +92,7 @@ async def proxying(
         proxy_headers=False,
         log_config=None,
     )
-    server = ProxyServer(config, gate)
+    server = ProxyServer(config, gate, policy)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(server.serve, sockets=[listener]))
         try:

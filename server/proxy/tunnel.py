@@ -6,7 +6,7 @@ them, and a subprotocol that no WebSocket library would take passes too.
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import httptools
@@ -23,21 +23,44 @@ from server.transport.joining import PIECE_BYTES, join
 log = get_logger(__name__)
 
 
+BODY_WINDOW_SECONDS: Final = 60.0
+BODY_BYTES_PER_WINDOW: Final = 8 * 1024
+"""A body may be large, so the whole of it has no deadline. A client that sends less than this in
+such a time is cut off. What holds a stream open for longer is a WebSocket, which this does not
+concern."""
+
+
 class ProxyHttp(GuardedHttp):
-    """HTTP/1.1 whose upgrades become tunnels, and whose bodies may take their time."""
+    """HTTP/1.1 whose upgrades become tunnels, and whose bodies may be as long as they like."""
+
+    _body_bytes = 0
+    _was_paused = False
 
     def __init__(self, *args: Any, gate: Gate, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._gate = gate
 
-    def on_headers_complete(self) -> None:
-        """Be content with the head: who sends a large body is known, and may be slow."""
-        super().on_headers_complete()
+    def on_body(self, body: bytes) -> None:
+        """Count what has come in this window."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def _expect_body(self) -> None:
         self._stop_expecting()
+        self._body_bytes, self._was_paused = 0, self.flow.read_paused
+        self._deadline = self.loop.call_later(BODY_WINDOW_SECONDS, self._check_rate)
+
+    def _check_rate(self) -> None:
+        """Cut off a client that sends too slowly, unless it was kept from sending."""
+        is_held = self._was_paused or self.flow.read_paused
+        if self._body_bytes < BODY_BYTES_PER_WINDOW and not is_held:
+            self._look_once_more()
+        else:
+            self._expect_body()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to a tunnel."""
-        self._stop_expecting()
+        self.hand_over()
         self.connections.discard(self)
         reader = asyncio.StreamReader(limit=PIECE_BYTES, loop=self.loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=self.loop)

@@ -45,6 +45,12 @@ def allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
+def most_connections() -> int:
+    """Return how many connections one port may have: each of three a quarter of all open files."""
+    now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (OPEN_FILES if now == resource.RLIM_INFINITY else min(now, OPEN_FILES)) // 4
+
+
 def open_listener(host: str, port: int, *, fix: str) -> socket.socket:
     """Open a listening socket. `fix`: how to choose another port.
 

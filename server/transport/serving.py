@@ -1,9 +1,14 @@
-"""uvicorn's server with a calm loop."""
+"""uvicorn's server with a calm loop, whose connections are checked before they are taken."""
 
 import asyncio
-from typing import Final
+import socket
+import sys
+from functools import partial
+from typing import Any, Final, cast
 
 import uvicorn
+
+from server.transport.accepting import Acceptor, AcceptPolicy
 
 LOOK_SECONDS: Final = 1.0
 """Between two looks at what takes a look: the date that answers bear changes every second."""
@@ -16,9 +21,27 @@ class CalmServer(uvicorn.Server):
     an idle server took.
     """
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, policy: AcceptPolicy) -> None:
         self._end = asyncio.Event()
+        self._policy = policy
         super().__init__(config)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections on sockets that listen already."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(1)
+        protocol = partial(
+            cast("Any", self.config.http_protocol_class),
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        acceptors = [
+            Acceptor(each, protocol, self._policy, self.config.ssl) for each in sockets or []
+        ]
+        self.servers = cast("list[asyncio.base_events.Server]", acceptors)
+        self.started = True
 
     @property
     def should_exit(self) -> bool:

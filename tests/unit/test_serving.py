@@ -4,6 +4,7 @@ import asyncio
 
 import uvicorn
 
+from server.transport.accepting import AcceptPolicy
 from server.transport.serving import LOOK_SECONDS, CalmServer
 
 
@@ -16,7 +17,7 @@ class Counting(CalmServer):
 
 
 async def test_it_ends_when_it_is_told_to_and_not_at_its_next_look() -> None:
-    server = Counting(uvicorn.Config("none:app"))
+    server = Counting(uvicorn.Config("none:app"), AcceptPolicy("10.210.0.0/16", 10, 10))
     serving = asyncio.create_task(server.main_loop())
     await asyncio.sleep(0.01)
     assert not serving.done()
