@@ -133,6 +133,19 @@ sys.exit(1)
 PYTHON
 }
 
+# Prints the code that the first account needs, if it needs one and is still to be made.
+ask_setup_code() {
+  compose exec -T backend python - <<'PYTHON'
+import json, pathlib, urllib.request
+try:
+    with urllib.request.urlopen("http://127.0.0.1:8000/api/v1/server", timeout=5) as answer:
+        if json.load(answer).get("setup_code_required"):
+            print(pathlib.Path("/data/setup-code").read_text().strip())
+except OSError:
+    pass
+PYTHON
+}
+
 explain_containers() {
   compose ps --all >&2 || true
   compose logs --no-color --tail 25 "$@" >&2 || true
@@ -168,6 +181,8 @@ start_containers() {
     sleep 1
   done
   offer_command
+  local code
+  code=$(ask_setup_code 2> /dev/null || true)
   cat <<TEXT
 
 PyK8s Lab runs in containers.
@@ -179,6 +194,7 @@ PyK8s Lab runs in containers.
   Commands   $command_line
   Stop       ./restart.sh --stop
 TEXT
+  if [ -n "$code" ]; then printf '  Setup code %s   (the first account needs it)\n' "$code"; fi
 }
 
 # The command `pyk8s` for this machine, where it has a Python for it.

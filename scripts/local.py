@@ -115,7 +115,7 @@ def start(host: str, port: int) -> None:
     pid_file().write_text(f"{server.pid} {port}\n")
     url = f"http://{_reachable(host)}:{port}"
     driver = _wait_ready(url, server, begin)
-    _tell(url, driver)
+    _tell(url, driver, setup_code(url))
 
 
 def _port(given: str) -> int:
@@ -240,7 +240,18 @@ def proxy_address(url: str) -> str | None:
     return os.environ.get("PYK8S_PROXY_URL") or f"https://localhost:{chosen}"
 
 
-def _tell(url: str, driver: str) -> None:
+def setup_code(url: str) -> str | None:
+    """Give the code that the first account needs; None where it needs none or is made already."""
+    try:
+        with urllib.request.urlopen(f"{url}/api/v1/server", timeout=5) as answer:  # noqa: S310
+            if not json.load(answer).get("setup_code_required"):
+                return None
+        return (data_dir() / "setup-code").read_text().strip()
+    except (OSError, ValueError):
+        return None
+
+
+def _tell(url: str, driver: str, code: str | None) -> None:
     proxy = proxy_address(url)
     page = (REPOSITORY / "frontend" / "out" / "index.html").exists()
     lines = [
@@ -250,6 +261,7 @@ def _tell(url: str, driver: str) -> None:
         f"  API        {url}/docs",
         *([f"  kubectl    {proxy}"] if proxy else []),
         f"  Clusters   {describe(driver)}",
+        *([f"  Setup code {code}   (the first account needs it)"] if code else []),
         f"  Log        {log_path()}   (./restart.sh --logs)",
         f'  Commands   export PATH="{Path(sys.executable).parent}:$PATH"; pyk8s create demo',
         "  Stop       ./restart.sh --stop",

@@ -24,17 +24,28 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "register")
     async def _(
-        session: Session, username: Username = None, password_stdin: PasswordStdin = False
+        session: Session,
+        username: Username = None,
+        password_stdin: PasswordStdin = False,
+        setup_code: Annotated[
+            str | None,
+            typer.Option(
+                "--setup-code",
+                help="For the first account of a server that others reach: its start prints it.",
+            ),
+        ] = None,
     ) -> None:
         """Make an account and sign in. The first account of a new server becomes its admin."""
         async with session.lab() as lab:
             server = await lab.server()
-            if server.is_empty:
+            if server.is_empty or server.setup_code_required:
                 session.say("This server is new: you become its admin.")
             session.say(server.trust, style="dim")
             name = _username(session, username)
+            if server.setup_code_required and setup_code is None:
+                setup_code = _setup_code(session)
             password = _password(session, password_stdin, is_new=True)
-            name = await lab.register(name, password)
+            name = await lab.register(name, password, setup_code=setup_code)
             session.say(f"Welcome, {name}. You are signed in to {lab.url}.")
             session.say("Your first cluster: pyk8s create demo")
 
@@ -105,6 +116,15 @@ def _username(session: Session, given: str | None) -> str:
     if not session.is_interactive:
         raise typer.BadParameter("Give the user name as an argument: nobody can be asked here.")
     return str(typer.prompt("User name", err=True))
+
+
+def _setup_code(session: Session) -> str:
+    if not session.is_interactive:
+        raise typer.BadParameter(
+            "Give the setup code with --setup-code: the server's log has it, and nobody can be "
+            "asked here."
+        )
+    return str(typer.prompt("Setup code (in the server's log)", err=True))
 
 
 def _password(session: Session, from_stdin: bool, *, is_new: bool) -> str:

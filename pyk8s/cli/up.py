@@ -52,10 +52,12 @@ def register(app: typer.Typer) -> None:
         if driver:
             environment["PYK8S_DRIVER"] = driver
         with _child(environment) as child:
-            if _wait_until_ready(f"http://{_bracketed(host)}:{port}", child):
+            address = f"http://{_bracketed(host)}:{port}"
+            if _wait_until_ready(address, child):
                 session.say(f"PyK8s-Lab is up: http://localhost:{port}", style="bold")
+                given = " --setup-code CODE" if _needs_code(address) else ""
                 other = "" if port == DEFAULT_PORT else f"--url http://localhost:{port} "
-                session.say(f"  pyk8s {other}register")
+                session.say(f"  pyk8s {other}register{given}")
                 session.say(f"  pyk8s {other}create demo")
             elif child.poll() is None:
                 session.err.print(
@@ -111,6 +113,16 @@ def _is_taken(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _needs_code(url: str) -> bool:
+    """Return whether the first account needs the setup code, which the log above shows."""
+    import httpx
+
+    with contextlib.suppress(httpx.HTTPError, ValueError):
+        answer = httpx.get(f"{url}/api/v1/server", timeout=PROBE_SECONDS, trust_env=False)
+        return bool(answer.json().get("setup_code_required"))
+    return False
 
 
 def _wait_until_ready(url: str, child: subprocess.Popen[bytes]) -> bool:

@@ -52,22 +52,28 @@ async def sign_in(http: Http, username: str, password: str, *, device: str) -> L
     return await _enter(http, "/auth/login", username, password, device=device)
 
 
-async def register(http: Http, username: str, password: str, *, device: str) -> Login:
+async def register(
+    http: Http, username: str, password: str, *, device: str, setup_code: str | None = None
+) -> Login:
     """Make an account and sign in to it as `sign_in` does.
 
     Raises:
-        Forbidden: the server takes no new accounts.
+        Forbidden: the server takes no new accounts, or `setup_code` is missing or wrong.
         Conflict: the name is taken.
         Invalid: the name or the password does not follow the rules.
     """
-    return await _enter(http, "/auth/register", username, password, device=device)
+    # A server that is older than the code refuses a field that it does not know.
+    more = {} if setup_code is None else {"setup_code": setup_code}
+    return await _enter(http, "/auth/register", username, password, device=device, **more)
 
 
-async def _enter(http: Http, path: str, username: str, password: str, *, device: str) -> Login:
+async def _enter(
+    http: Http, path: str, username: str, password: str, *, device: str, **more: str
+) -> Login:
     # The cookie is the only proof until there is a token; it needs the server's own Origin.
     anonymous = http.anonymous()
     try:
-        asked = {"username": username, "password": password}
+        asked = {"username": username, "password": password, **more}
         user = understand(UserAnswer, await anonymous.document("POST", path, body=asked)).user
         me = understand(Me, await anonymous.document("GET", "/auth/me"))
         wanted = {"name": device, "scopes": [*me.scopes]}

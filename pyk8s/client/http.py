@@ -1,7 +1,6 @@
 """One REST call: encode, send, try again where that is safe, and turn refusals into exceptions."""
 
 from collections.abc import AsyncIterable, Mapping
-from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pyk8s.client import errors
 from pyk8s.client.backoff import Backoff
 from pyk8s.client.config import Endpoint
+from pyk8s.wire.hosts import is_loopback_host
 from pyk8s.wire.service import Problem
 from pyk8s.wire.version import VERSION
 
@@ -47,11 +47,7 @@ _BY_STATUS: Mapping[int, type[errors.ApiProblem]] = {
 
 def is_loopback(url: str) -> bool:
     """Tell whether the server is on this machine, where a proxy would only be in the way."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return is_loopback_host(urlsplit(url).hostname or "")
 
 
 def user_agent() -> str:

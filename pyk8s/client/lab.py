@@ -167,10 +167,26 @@ class Lab:
             await accounts.sign_in(self._http, username, password, device=device or this_device())
         )
 
-    async def register(self, username: str, password: str, *, device: str | None = None) -> str:
-        """Make an account and sign in to it as `login` does. Raises as `accounts.register`."""
+    async def register(
+        self,
+        username: str,
+        password: str,
+        *,
+        device: str | None = None,
+        setup_code: str | None = None,
+    ) -> str:
+        """Make an account and sign in to it as `login` does. Raises as `accounts.register`.
+
+        `setup_code`: for the first account, where `setup_code_required` of `server()` says so.
+        """
         return await self._keep(
-            await accounts.register(self._http, username, password, device=device or this_device())
+            await accounts.register(
+                self._http,
+                username,
+                password,
+                device=device or this_device(),
+                setup_code=setup_code,
+            )
         )
 
     async def logout(self) -> str | None:

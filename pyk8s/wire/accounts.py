@@ -11,6 +11,7 @@ from pyk8s.wire.base import Answer, Ask, Timestamp
 USERNAME_PATTERN = r"^[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?$"
 MIN_PASSWORD_LENGTH = 8
 MAX_PASSWORD_LENGTH = 128
+MAX_SETUP_CODE_LENGTH = 64
 
 
 def _lower(name: object) -> object:
@@ -37,6 +38,8 @@ class Register(Ask):
     password: Annotated[
         SecretStr, Field(min_length=MIN_PASSWORD_LENGTH, max_length=MAX_PASSWORD_LENGTH)
     ]
+    setup_code: Annotated[SecretStr, Field(max_length=MAX_SETUP_CODE_LENGTH)] | None = None
+    """For the first account, where `setup_code_required` of the server says so."""
 
 
 class Login(Ask):

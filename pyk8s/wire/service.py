@@ -122,7 +122,9 @@ class ServerInfo(Answer):
     """`kind`, `simulated`, or `none` while no provisioner has announced itself."""
     signup: Literal["open", "closed"]
     is_empty: bool
-    """Nobody has registered yet: the next account becomes the admin."""
+    """Nobody has registered yet: the next account becomes the admin. Not told to strangers."""
+    setup_code_required: bool = False
+    """The next account becomes the admin, and needs the setup code that the start printed."""
     max_ttl_seconds: int
     trust: str
     """The trust level, to be shown where people sign in."""

@@ -14,11 +14,12 @@ from pyk8s.wire.accounts import (
     UserAnswer,
 )
 from pyk8s.wire.base import Ask
+from server.api.arrival import peer, shows_others
 from server.api.auth import authenticate, clear_cookie, require_same_origin, set_cookie
 from server.api.state import State, session_lifetime
 from server.api.wire import answer, path_id, printable, read_body, read_query
 from server.commands import accounts as commands
-from server.commands.accounts import SignedIn
+from server.commands.accounts import Admission, SignedIn
 from server.commands.credentials import logout_everywhere
 from server.config import Settings
 from server.store import accounts, clusters
@@ -30,9 +31,17 @@ class LogoutQuery(Ask):
     everywhere: bool = False
 
 
-def signup_open(settings: Settings) -> bool:
-    """Tell whether anybody may register; the first user always may."""
-    return settings.signup == "open" or (settings.signup == "auto" and settings.is_loopback)
+def admission_of(request: Request[State]) -> Admission:
+    """Say who may register by this request; the first person always may."""
+    settings = request.state["settings"]
+    reached_by_others = shows_others(request.headers, in_container=settings.in_container)
+    return Admission(
+        is_open=settings.signup == "open"
+        and (settings.signup_public_ok == "yes" or not reached_by_others),
+        needs_setup_code=settings.setup_code == "always"
+        or settings.reached_by_others is not None
+        or reached_by_others,
+    )
 
 
 async def register(request: Request[State]) -> Response:
@@ -42,8 +51,11 @@ async def register(request: Request[State]) -> Response:
     signed_in = await commands.register(
         state["database"],
         state["passwords"],
+        state["throttle"],
+        state["setup_code"],
         request=await read_body(request, Register),
-        signup=signup_open(state["settings"]),
+        admission=admission_of(request),
+        address=peer(request),
         user_agent=printable(request.headers.get("user-agent", "")),
         session_lifetime=session_lifetime(state["settings"]),
     )

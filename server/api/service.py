@@ -19,7 +19,7 @@ from pyk8s.wire.service import (
 )
 from server import __version__
 from server.admission import Load, room_for, standing_shortage
-from server.api.accounts import signup_open
+from server.api.accounts import admission_of
 from server.api.auth import authenticate
 from server.api.state import Readiness, State
 from server.api.wire import answer, read_query
@@ -45,16 +45,20 @@ NO_VERSION = "unknown"
 async def server(request: Request[State]) -> Response:
     """Tell what anybody may know before signing in."""
     settings = request.state["settings"]
+    admission = admission_of(request)
     async with request.state["database"].reading() as session:
         host = await hosts.current(session)
-        is_empty = not await accounts.has_users(session)
+        is_new = not await accounts.has_users(session)
+    needs_code = is_new and admission.needs_setup_code
+    is_empty = is_new and not needs_code
     return answer(
         ServerInfo(
             name="PyK8s Lab",
             version=__version__,
             driver=host.driver if host is not None else NO_DRIVER,
-            signup="open" if is_empty or signup_open(settings) else "closed",
+            signup="open" if is_empty or admission.is_open else "closed",
             is_empty=is_empty,
+            setup_code_required=needs_code,
             max_ttl_seconds=settings.max_ttl_seconds,
             trust=TRUST,
         )

@@ -7,6 +7,7 @@ from typing import TypedDict
 from pyk8s.wire.service import Check
 from server.api.streams import Streams
 from server.apps.gate import AppGate
+from server.commands.setup_code import SetupCode
 from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
@@ -40,6 +41,7 @@ class State(TypedDict):
     hub: Hub
     passwords: Passwords
     throttle: Throttle
+    setup_code: SetupCode
     sealer: Sealer
     streams: Streams
     upstreams: Upstreams

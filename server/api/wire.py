@@ -29,6 +29,7 @@ MAX_EMPTY_BYTES: Final = 64
 """Room for an empty JSON object with spaces, which some clients send where no body is wanted."""
 NOTHING: Final = frozenset({b"", b"{}", b"null"})
 UUID_LENGTH = 36
+SECRET_FIELDS = frozenset({"password", "setup_code"})
 
 _MEANINGS = {
     CLUSTER_NAME_PATTERN: "small letters, digits and dashes, a letter first and no dash last, "
@@ -189,7 +190,7 @@ def invalid(error: ValidationError) -> ValidationFailed:
         field = ".".join(str(part) for part in item["loc"])[:MAX_SHOWN] or "body"
         message = _MEANINGS.get(item.get("ctx", {}).get("pattern", "")) or in_words(item)
         shown = item.get("input")
-        if "password" in field or not isinstance(shown, str | int | float | bool):
+        if field in SECRET_FIELDS or not isinstance(shown, str | int | float | bool):
             shown = None
         elif isinstance(shown, str):
             shown = shown[:MAX_SHOWN]

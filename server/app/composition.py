@@ -17,6 +17,7 @@ from server.api.streams import Streams
 from server.app.controllers import start_controllers
 from server.app.database import database_of, key_of, prepare_data_dir
 from server.app.driver import driver_of
+from server.app.setup import prepared_setup
 from server.app.ways import ways_of
 from server.commands.throttle import Throttle
 from server.config import Settings
@@ -114,6 +115,7 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
             hub=hub,
             passwords=Passwords(),
             throttle=Throttle(time.monotonic),
+            setup_code=await prepared_setup(settings, database, sealer),
             sealer=sealer,
             streams=streams,
             upstreams=ways.upstreams,

@@ -4,18 +4,42 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+import anyio
+import anyio.to_thread
 import uuid_utils.compat as uuids
+from pydantic import SecretStr
 
 from pyk8s.wire.accounts import CreatedToken, CreateToken, Login, Register, Scope, User
 from pyk8s.wire.service import FieldError
+from server.commands.setup_code import SetupCode
 from server.commands.throttle import Throttle
-from server.errors import Forbidden, NotFound, SignupClosed, UsernameTaken, WrongCredentials
+from server.errors import (
+    Forbidden,
+    NotFound,
+    SetupCodeRequired,
+    SignupClosed,
+    UsernameTaken,
+    WrongCredentials,
+)
 from server.secrets import BEARER_PREFIX, Passwords, hash_secret, new_secret
 from server.store import accounts
 from server.store.accounts import Principal
-from server.store.database import Database
+from server.store.database import Database, WriteSession
 
 MAX_AGENT_LENGTH = 200
+SETUP_CODE_FIX = (
+    "send it as `setup_code`; the operator finds it in the server's log (./restart.sh --logs, or "
+    "docker compose logs backend)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who may register: `is_open`: everybody; otherwise the first person alone."""
+
+    is_open: bool
+    needs_setup_code: bool
+    """Whether the first person has to prove that they run the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +53,118 @@ class SignedIn:
 async def register(
     database: Database,
     passwords: Passwords,
+    throttle: Throttle,
+    setup_code: SetupCode,
     *,
     request: Register,
-    signup: bool,
+    admission: Admission,
+    address: str,
     user_agent: str,
     session_lifetime: timedelta,
 ) -> SignedIn:
-    """Make an account and sign it in.
+    """Make an account and sign it in. What can be refused is refused before the costly hash.
 
     Raises:
+        SetupCodeRequired: the first account needs the code, and it is missing or wrong.
+        TooManyAttempts: too many wrong codes from this address lately.
         SignupClosed: only the operator makes accounts here, and there is one already.
         UsernameTaken: somebody has the name.
     """
-    hashed = await passwords.hash(request.password.get_secret_value())
+    account = NewAccount(request.username, request.password, user_agent, session_lifetime)
+    if not await _is_first(database, account, admission):
+        return await _add(database, passwords, account, admission)
+    if admission.needs_setup_code:
+        _check_setup_code(setup_code, throttle, request.setup_code, address)
+    async with setup_code.turn:  # of many at once one costs a hash
+        if await _is_first(database, account, admission):
+            signed_in = await _add(database, passwords, account, admission)
+            await anyio.to_thread.run_sync(setup_code.forget)
+            return signed_in
+    return await _add(database, passwords, account, admission)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """What an account is made of, with the session that signs it in."""
+
+    username: str
+    password: SecretStr
+    user_agent: str
+    session_lifetime: timedelta
+
+
+async def _is_first(database: Database, account: NewAccount, admission: Admission) -> bool:
+    """Return whether nobody has registered yet; raise if the account cannot be made."""
+    async with database.reading() as session:
+        is_first = not await accounts.has_users(session)
+        if not (is_first or admission.is_open):
+            raise _closed()
+        if await accounts.is_taken(session, account.username):
+            raise _taken(account.username)
+    return is_first
+
+
+async def _add(
+    database: Database, passwords: Passwords, account: NewAccount, admission: Admission
+) -> SignedIn:
+    hashed = await passwords.hash(account.password.get_secret_value())
     async with database.transaction() as session:
         try:
             user = await accounts.add_user(
                 session,
                 user_id=uuids.uuid7(),
-                username=request.username,
+                username=account.username,
                 password_hash=hashed,
-                signup=signup,
+                signup=admission.is_open,
             )
         except PermissionError as error:
-            raise SignupClosed(
-                "this server takes no new accounts",
-                fix="ask its operator, who may set PYK8S_SIGNUP=open",
-            ) from error
-    if user is None:
-        raise UsernameTaken(
-            f"the user name {request.username!r} is taken",
-            fix="choose another one, or sign in if it is yours",
-            errors=[FieldError(field="username", message="taken", input=request.username)],
+            raise _closed() from error
+        if user is None:
+            raise _taken(account.username)
+        return await _open(session, user, account.user_agent, account.session_lifetime)
+
+
+def _check_setup_code(
+    setup_code: SetupCode, throttle: Throttle, given: SecretStr | None, address: str
+) -> None:
+    """Raise unless the caller knows the code.
+
+    The right code always passes: it has 100 random bits, so waiting would protect nothing, and a
+    stranger behind the same proxy could keep the operator out.
+    """
+    if given is None or not given.get_secret_value().strip():
+        raise SetupCodeRequired(
+            "the first account of this server needs its setup code",
+            fix=SETUP_CODE_FIX,
+            errors=[FieldError(field="setup_code", message="is missing")],
         )
-    return await _open(database, user, user_agent, session_lifetime)
+    if not setup_code.matches(given.get_secret_value()):
+        throttle.admit(f"setup code from {address}")
+        throttle.failed(f"setup code from {address}")
+        raise SetupCodeRequired(
+            "this is not the setup code of this server",
+            fix=SETUP_CODE_FIX,
+            errors=[
+                FieldError(
+                    field="setup_code", message="not the code of this server, which its log shows"
+                )
+            ],
+        )
+
+
+def _closed() -> SignupClosed:
+    return SignupClosed(
+        "this server takes no new accounts",
+        fix="ask its operator, who may set PYK8S_SIGNUP=open",
+    )
+
+
+def _taken(username: str) -> UsernameTaken:
+    return UsernameTaken(
+        f"the user name {username!r} is taken",
+        fix="choose another one, or sign in if it is yours",
+        errors=[FieldError(field="username", message="taken", input=username)],
+    )
 
 
 async def login(
@@ -92,20 +194,22 @@ async def login(
             fix="try again; an operator can make a new account if the password is lost",
         )
     throttle.succeeded(username)
-    return await _open(database, found[0], user_agent, session_lifetime)
-
-
-async def _open(database: Database, user: User, user_agent: str, lifetime: timedelta) -> SignedIn:
-    secret = new_secret()
     async with database.transaction() as session:
-        await accounts.open_session(
-            session,
-            session_id=uuids.uuid7(),
-            user_id=user.id,
-            secret_hash=hash_secret(secret),
-            user_agent=user_agent[:MAX_AGENT_LENGTH],
-            lifetime=lifetime,
-        )
+        return await _open(session, found[0], user_agent, session_lifetime)
+
+
+async def _open(
+    session: WriteSession, user: User, user_agent: str, lifetime: timedelta
+) -> SignedIn:
+    secret = new_secret()
+    await accounts.open_session(
+        session,
+        session_id=uuids.uuid7(),
+        user_id=user.id,
+        secret_hash=hash_secret(secret),
+        user_agent=user_agent[:MAX_AGENT_LENGTH],
+        lifetime=lifetime,
+    )
     return SignedIn(user, secret)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from pyk8s.wire.hosts import is_loopback_host
 from server.config.capacity import Capacity
 from server.errors import StartFailed, in_words
 
@@ -16,7 +17,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PROXY_BESIDE = 443
 APPS_BESIDE = 444
 MAX_PORT = 65535
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Settings(Capacity):
@@ -105,13 +105,22 @@ class Settings(Capacity):
     )
     signup: Literal["auto", "open", "closed"] = Field(
         "auto",
-        description="Whether people may register. `auto`: yes on a loopback address, else only "
-        "the first one. `open` on another address also needs PYK8S_SIGNUP_PUBLIC_OK=yes.",
+        description="Who may register. `auto`: only the first person, who becomes the "
+        "administrator. `open`: everybody who reaches the server; where that is more than this "
+        "machine it also needs PYK8S_SIGNUP_PUBLIC_OK=yes. `closed`: as `auto`.",
+    )
+    setup_code: Literal["auto", "always"] = Field(
+        "auto",
+        description="Whether the first account needs the setup code that the start prints. `auto`: "
+        "where others reach the server, by its address or through a reverse proxy. `always`: on "
+        "a loopback address too, for a machine with several users.",
     )
     signup_public_ok: Literal["no", "yes"] = Field(
         "no",
-        description="The second word that open registration on a public address needs: every "
-        "user of a cluster may reach the root of its host.",
+        description="The second word that open registration needs where others reach the server "
+        "(an address other than loopback, or PYK8S_ALLOWED_ORIGINS, PYK8S_SECURE_COOKIES, "
+        "PYK8S_PROXY_URL or PYK8S_APPS_URL for another host): every user of a cluster may reach "
+        "the root of its host.",
     )
     session_hours: float = Field(
         12, gt=0, le=24 * 30, description="How long somebody stays signed in, in hours."
@@ -248,9 +257,26 @@ class Settings(Capacity):
         return role in self.roles.split(",")
 
     @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach the server."""
-        return (self.published_host or self.host) in LOOPBACK
+    def reached_by_others(self) -> str | None:
+        """What says that other machines reach the server; None: nothing does.
+
+        A reverse proxy on this machine reaches a loopback address for the whole internet, so the
+        address alone proves nothing.
+        """
+        host = self.published_host or self.host
+        if not is_loopback_host(host):
+            variable = "PYK8S_HOST" if self.published_host is None else "PYK8S_PUBLISHED_HOST"
+            return f"{variable} is {host}"
+        named = {
+            "PYK8S_ALLOWED_ORIGINS": self.allowed_origins.split(","),
+            "PYK8S_PROXY_URL": [self.proxy_url or ""],
+            "PYK8S_APPS_URL": [self.apps_url or ""],
+        }
+        for variable, urls in named.items():
+            for url in filter(None, map(str.strip, urls)):
+                if not is_loopback_host(urlsplit(url).hostname or url):
+                    return f"{variable} names {url}"
+        return "PYK8S_SECURE_COOKIES is set" if self.secure_cookies else None
 
     @property
     def origins(self) -> frozenset[str]:
@@ -292,12 +318,13 @@ def load() -> Settings:
         )
     if (
         settings.signup == "open"
-        and not settings.is_loopback
         and settings.signup_public_ok != "yes"
+        and (reason := settings.reached_by_others) is not None
     ):
         raise StartFailed(
-            "PYK8S_SIGNUP=open on an address that others reach: every user of a cluster may reach "
-            "the root of this machine",
-            fix="set PYK8S_SIGNUP=closed, or say PYK8S_SIGNUP_PUBLIC_OK=yes as well",
+            f"PYK8S_SIGNUP=open, and others reach this server ({reason}): every user of a cluster "
+            "may reach the root of this machine",
+            fix="unset PYK8S_SIGNUP, then only the first person can register; or say "
+            "PYK8S_SIGNUP_PUBLIC_OK=yes as well",
         )
     return settings

@@ -108,6 +108,14 @@ class SignupClosed(LabError):
     title = "Registration is closed"
 
 
+class SetupCodeRequired(LabError):
+    """The first account needs the setup code of this server, and it is missing or wrong."""
+
+    code = "setup_code_required"
+    status = 403
+    title = "The setup code is needed"
+
+
 class NotFound(LabError):
     """It does not exist, or belongs to somebody else: the same answer, byte for byte."""
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import anyio
 import uvicorn
 
-from server.config import LOOPBACK, Settings
+from server.config import Settings
 from server.proxy import authority
 from server.proxy.authority import Identity
 from server.proxy.passage import Gate
@@ -23,6 +23,8 @@ from server.transport.listening import IDLE_SECONDS
 from server.transport.serving import CalmServer
 from server.transport.unsent import Unsent
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Names that the certificate always has: kubeconfigs of this machine use them."""
 GRACE_SECONDS: Final = 2
 
 
@@ -31,7 +33,7 @@ def names_of(settings: Settings) -> list[str]:
     told = [settings.host, settings.published_host, settings.host_name]
     if settings.proxy_url is not None:
         told.append(urlsplit(settings.proxy_url).hostname)
-    every = {"localhost", *LOOPBACK, *(each for each in told if each)}
+    every = {*LOOPBACK, *(each for each in told if each)}
     return sorted(name for name in every if not _is_any_address(name))
 
 

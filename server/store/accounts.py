@@ -47,6 +47,11 @@ async def has_users(session: ReadSession) -> bool:
     return await session.scalar(select(UserRow.id).where(UserRow.id != POOL).limit(1)) is not None
 
 
+async def is_taken(session: ReadSession, username: str) -> bool:
+    """Tell whether an account has the name."""
+    return await session.scalar(select(UserRow.id).where(UserRow.username == username)) is not None
+
+
 async def add_user(
     session: WriteSession, *, user_id: UUID, username: str, password_hash: str, signup: bool
 ) -> User | None:

@@ -124,6 +124,7 @@ async def real_site(database_url: str, **settings: str) -> AsyncIterator[RealSit
         "PYK8S_DRIVER": "kind",
         "PYK8S_PROXY_PORT": "0",
         "PYK8S_APPS_PORT": "0",
+        "PYK8S_SIGNUP": "open",
         "PYK8S_HOST_NAME": "real-site",
         "PYK8S_LOG_FORMAT": "json",
         "PYK8S_MIGRATE": "off",

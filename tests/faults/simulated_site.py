@@ -84,6 +84,7 @@ def _environment(path: Path) -> dict[str, str]:
         "PYK8S_PROXY_PORT": "0",
         "PYK8S_APPS_PORT": "0",
         "PYK8S_SIMULATED_SPEED": "20",
+        "PYK8S_SIGNUP": "open",
         "PYK8S_HOST_NAME": "stage",
         "PYK8S_MAX_CREATES": "40",
         "PYK8S_MAX_CLUSTERS_PER_USER": "1000",

@@ -265,6 +265,7 @@ async def staged(database_url: str, **settings: str) -> AsyncIterator[Stage]:
         "PYK8S_APPS_PORT": "0",
         "PYK8S_KIND_PATH": str(path / "bin" / "kind"),
         "PYK8S_DOCKER_URL": f"unix://{path / 'docker.sock'}",
+        "PYK8S_SIGNUP": "open",
         "PYK8S_HOST_NAME": "stage",
         "PYK8S_MAX_CREATES": "40",
         "PYK8S_MAX_CLUSTERS_PER_USER": "100",

@@ -112,6 +112,7 @@ async def test_stalled_readers_go_and_nobody_notices(
         proxy_port=0,
         apps_port=0,
         simulated_speed=50,
+        signup="open",
         host_name="test-host",
         streams_per_user=1000,
         max_creates=1,

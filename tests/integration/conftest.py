@@ -105,6 +105,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         proxy_port=0,
         apps_port=0,
         simulated_speed=50,
+        signup="open",
         host_name="test-host",
     )
 
@@ -168,6 +169,7 @@ async def sign_up(server: LabServer, username: str) -> Caller:
     """Register, and make a token with all scopes that the user has."""
     async with httpx.AsyncClient(base_url=server.base_url, trust_env=False, timeout=30) as browser:
         account = {"username": username, "password": "correct horse battery"}
+        account["setup_code"] = server.state["setup_code"].text  # where others reach the server
         answer = await browser.post("/api/v1/auth/register", json=account)
         assert answer.status_code == 201, answer.text
         me = (await browser.get("/api/v1/auth/me")).json()

@@ -18,7 +18,7 @@ import pytest
 
 from pyk8s.client.kubeconfig_text import read
 from server.config import Settings
-from tests.integration.conftest import LabServer, free_port
+from tests.integration.conftest import LabServer, free_port, serving
 
 REPOSITORY = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
@@ -143,6 +143,21 @@ async def _use_exec(shell: Shell, called: Mapping[str, Any]) -> None:
     done = await shell.run(*own)
     assert (done.code, done.out) == (4, "")
     await shell.ok("login", "ada", "--password-stdin", stdin=f"{PASSWORD}\n")
+
+
+async def test_the_first_account_with_the_setup_code(settings: Settings, tmp_path: Path) -> None:
+    async with serving(settings.model_copy(update={"setup_code": "always"})) as server:
+        shell = Shell(tmp_path, server.base_url)
+        register = ("register", "ada", "--password-stdin")
+        without = await shell.run(*register, stdin=f"{PASSWORD}\n")
+        assert without.code == 2
+        assert "--setup-code" in without.err
+        wrong = await shell.run(*register, "--setup-code", "ABCDE", stdin=f"{PASSWORD}\n")
+        assert wrong.code != 0
+        assert "not the setup code" in wrong.err
+        code = server.state["setup_code"].text
+        await shell.ok(*register, "--setup-code", code.lower(), stdin=f"{PASSWORD}\n")
+        assert "ada (admin)" in await shell.ok("whoami")
 
 
 async def test_sign_in_and_out(shell: Shell) -> None:

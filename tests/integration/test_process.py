@@ -200,6 +200,10 @@ async def test_a_taken_port(data_dir: Path) -> None:
         ({"PYK8S_ROLES": "api,king"}, ["PYK8S_ROLES", "provisioner"]),
         ({"PYK8S_SECRET_KEY": "x"}, ["PYK8S_SECRET_KEY"]),
         ({"PYK8S_HOST": "0.0.0.0", "PYK8S_SIGNUP": "open"}, ["PYK8S_SIGNUP_PUBLIC_OK"]),
+        (
+            {"PYK8S_ALLOWED_ORIGINS": "https://lab.example.org", "PYK8S_SIGNUP": "open"},
+            ["PYK8S_SIGNUP_PUBLIC_OK", "PYK8S_ALLOWED_ORIGINS names https://lab.example.org"],
+        ),
         ({"PYK8S_DATA_DIR": "/proc/nothing"}, ["/proc/nothing", "PYK8S_DATA_DIR"]),
         ({"PYK8S_DATABASE_URL": "postgresql://u:geheim@127.0.0.1:9/x"}, ["127.0.0.1"]),
         ({"PYK8S_DRIVER": "kind", "PATH": "/nowhere"}, ["kind"]),

@@ -44,6 +44,7 @@ def lab_server_settings(
         database_url=SecretStr(with_database(postgres, name)),
         driver="simulated",
         simulated_speed=50,
+        signup="open",
         host_name="test-host",
     )
     anyio.run(do, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

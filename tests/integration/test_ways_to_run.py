@@ -123,6 +123,21 @@ def test_a_server_that_was_started_otherwise_is_left_alone(data_dir: Path) -> No
         assert local(data_dir, "stop").returncode == 0
 
 
+def test_the_start_prints_the_setup_code_while_it_is_needed(data_dir: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    started = local(data_dir, "start", "--port", str(port), PYK8S_SETUP_CODE="always")
+    assert started.returncode == 0, started.stderr
+    code = (data_dir / "setup-code").read_text().strip()
+    assert f"Setup code {code} " in started.stdout
+    assert code in (data_dir / "server.log").read_text()
+    account = {"username": "ann", "password": "correct horse battery", "setup_code": code}
+    assert httpx.post(f"{url}/api/v1/auth/register", json=account).status_code == 201
+    again = local(data_dir, "start", "--port", str(port), PYK8S_SETUP_CODE="always")
+    assert again.returncode == 0, again.stderr
+    assert "Setup code" not in again.stdout
+
+
 def test_a_port_that_is_taken_is_named_with_its_user(data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -23,7 +23,8 @@ interface SignInProps {
 export function SignIn({ problem, retry }: SignInProps) {
   const { data: server, isPending } = useQuery(queries.server());
   const [chosen, setChosen] = useState<Mode | null>(null);
-  const isFirst = server?.is_empty ?? false;
+  const needsCode = server?.setup_code_required ?? false;
+  const isFirst = needsCode || (server?.is_empty ?? false);
   const open = server?.signup === "open" || isFirst;
   const mode = chosen ?? (isFirst ? "register" : "login");
   // The form must not change under the fingers of the first person here.
@@ -41,7 +42,7 @@ export function SignIn({ problem, retry }: SignInProps) {
             : "Your own Kubernetes cluster, in seconds, for as long as you need it."}
         </p>
         {problem.status === 401 ? (
-          <CredentialsForm key={mode} mode={mode} />
+          <CredentialsForm key={mode} mode={mode} needsCode={needsCode && mode === "register"} />
         ) : (
           <div className="mt-6">
             <Notice title={problem.title} action={<Button onClick={retry}>Try again</Button>}>
@@ -67,7 +68,7 @@ export function SignIn({ problem, retry }: SignInProps) {
   );
 }
 
-function CredentialsForm({ mode }: { mode: Mode }) {
+function CredentialsForm({ mode, needsCode }: { mode: Mode; needsCode: boolean }) {
   const client = useQueryClient();
   const [problem, setProblem] = useState<ApiProblem | null>(null);
   const [busy, setBusy] = useState(false);
@@ -82,14 +83,16 @@ function CredentialsForm({ mode }: { mode: Mode }) {
     setBusy(true);
     setProblem(null);
     try {
-      await api[mode]({ username: text("username").trim().toLowerCase(), password: text("password") });
+      const credentials = { username: text("username").trim().toLowerCase(), password: text("password") };
+      if (mode === "login") await api.login(credentials);
+      else await api.register({ ...credentials, setup_code: needsCode ? text("setup_code") : null });
       await Promise.all([client.invalidateQueries({ queryKey: keys.me }), client.invalidateQueries({ queryKey: keys.server })]);
     } catch (error) {
       setProblem(asProblem(error));
       setBusy(false);
     }
   };
-  const inFields = problem?.fieldError("username") ?? problem?.fieldError("password");
+  const inFields = ["username", "password", ...(needsCode ? ["setup_code"] : [])].some((field) => problem?.fieldError(field));
 
   return (
     <form onSubmit={(event) => void submit(event)} className="mt-6 grid gap-4" noValidate>
@@ -114,6 +117,18 @@ function CredentialsForm({ mode }: { mode: Mode }) {
         error={problem?.fieldError("password")}
         hint={mode === "register" ? "At least 8 characters." : undefined}
       />
+      {needsCode ? (
+        <Field
+          label="Setup code"
+          name="setup_code"
+          autoComplete="off"
+          autoCapitalize="characters"
+          spellCheck={false}
+          required
+          error={problem?.fieldError("setup_code")}
+          hint="Only whoever runs this server knows it: its start and its log show it."
+        />
+      ) : null}
       {problem && !inFields ? (
         <p role="alert" className="text-sm text-bad">
           {problem.words}

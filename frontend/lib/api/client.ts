@@ -59,7 +59,7 @@ export const api = {
   server: () => unwrap<ServerInfo>(http.GET("/api/v1/server")),
   me: () => unwrap<Me>(http.GET("/api/v1/auth/me")),
   login: (body: Credentials) => unwrap(http.POST("/api/v1/auth/login", { body })),
-  register: (body: Credentials) => unwrap(http.POST("/api/v1/auth/register", { body })),
+  register: (body: Registration) => unwrap(http.POST("/api/v1/auth/register", { body })),
   logout: () => unwrap(http.POST("/api/v1/auth/logout")),
   logoutEverywhere: () => unwrap(http.POST("/api/v1/auth/logout", { params: { query: { everywhere: true } } })),
   templates: () => unwrap(http.GET("/api/v1/templates")),
@@ -140,6 +140,11 @@ export const api = {
 export interface Credentials {
   username: string;
   password: string;
+}
+
+export interface Registration extends Credentials {
+  /** For the first account, where the server asks for it. */
+  setup_code: string | null;
 }
 
 /** Where the browser itself fetches a file. */

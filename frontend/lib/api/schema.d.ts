@@ -2444,6 +2444,11 @@ export interface components {
              * Format: password
              */
             password: string;
+            /**
+             * Setup Code
+             * @default null
+             */
+            setup_code: string | null;
         };
         /**
          * Repair
@@ -2525,6 +2530,11 @@ export interface components {
             signup: "open" | "closed";
             /** Is Empty */
             is_empty: boolean;
+            /**
+             * Setup Code Required
+             * @default false
+             */
+            setup_code_required: boolean;
             /** Max Ttl Seconds */
             max_ttl_seconds: number;
             /** Trust */
@@ -3021,7 +3031,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserAnswer"];
                 };
             };
-            /** @description `cross_origin`: Request from another site; `signup_closed`: Registration is closed */
+            /** @description `cross_origin`: Request from another site; `signup_closed`: Registration is closed; `setup_code_required`: The setup code is needed */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3059,6 +3069,15 @@ export interface operations {
             };
             /** @description `validation`: The request is not valid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts`: Too many attempts */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
