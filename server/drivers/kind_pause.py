@@ -92,7 +92,7 @@ async def wait_until_awake(credentials: Credentials, url: str, *, with_nodes: bo
 async def _let_go_on(client: aiodocker.Docker, node: Container) -> None:
     if node.state == "paused":
         await docker_states.thaw(client, node.id)
-    elif node.state != "running":
+    else:  # also one that is listed as running: the list lags behind the end of a container
         await docker_states.start(client, node.id)
 
 
