@@ -71,18 +71,30 @@ caches() {
   done | sort -u
 }
 
+# The firewall rules of a server are called by the end of its id (server/drivers/isolation.py).
+remove_rules() { # remove_rules INSTANCE
+  local mark=${1//-/} image
+  mark=${mark: -12}
+  image=$(docker image ls --format '{{.Repository}}:{{.Tag}}' kindest/node | head -n 1)
+  if [ -z "$image" ] || [ -z "$mark" ]; then return; fi
+  limit 60 docker run --rm --network host --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_RAW --entrypoint sh "$image" \
+    -c "$(cat "$repository/server/drivers/isolation.sh")" sh remove "PYK8S-$mark" > /dev/null 2>&1 \
+    || say "The firewall rules PYK8S-$mark could not be removed: iptables -S | grep PYK8S-$mark"
+}
+
 # nodes_of NETWORK: the containers of its cluster, running or not. The network is called like the
 # cluster, with a zz- before it (server/drivers/kind.py says why).
 nodes_of() {
   docker ps --all --filter "label=io.x-k8s.kind.cluster=${1#zz-}" --format '{{.Names}}'
 }
 
-containers='' volumes='' networks='' clusters='' nodes='' caches='' cache_volumes='' images='' dangling=''
+containers='' volumes='' networks='' servers='' clusters='' nodes='' caches='' cache_volumes='' images='' dangling=''
 if [ -n "$has_docker" ]; then
   containers=$(docker ps --all --filter "label=com.docker.compose.project=$project" --format '{{.Names}}')
   volumes=$(of_project volume)
   networks=$(of_project network)
   clusters=$(cluster_networks)
+  servers=$(instances)
   nodes=$(for cluster in $clusters; do nodes_of "$cluster"; done)
   caches=$(caches container '{{.Names}}')
   cache_volumes=$(caches volume '{{.Name}}')
@@ -109,6 +121,7 @@ list "Volumes (users, clusters and their history)" "$volumes"
 list "Networks" "$networks"
 list "Clusters: networks" "$clusters"
 list "Clusters: nodes" "$nodes"
+list "Clusters: firewall rules" "$(for server in $servers; do printf 'PYK8S-%s\n' "${server: -12}"; done)"
 list "Caches of images" "$caches"
 list "Caches of images: volumes" "$cache_volumes"
 list "Images" "$images"
@@ -160,6 +173,8 @@ if [ -n "$clusters" ]; then
     docker network rm "$cluster" > /dev/null || die "the network $cluster could not be removed" "docker network inspect $cluster"
   done
 fi
+
+for server in $servers; do remove_rules "$server"; done
 
 if [ -n "$has_compose" ]; then
   step "Deleting containers, volumes, networks and images"

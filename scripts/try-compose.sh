@@ -61,9 +61,47 @@ say "second start: nothing rebuilt, the cluster kept"
 after=$(docker ps --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" | sort)
 [ "$before" = "$after" ] || fail "containers were made anew: $before / $after"
 
-say "a migration made in the container lies on the host, and the next start applies it"
+say "clusters are closed off from the host"
+# asked: what readyz tells of a check.
+asked() {
+  docker compose exec -T backend python -c "
+import json, sys, urllib.request
+said = json.load(urllib.request.urlopen('http://127.0.0.1:8000/readyz?verbose'))
+print(next(check for check in said['checks'] if check['name'] == sys.argv[1])['ok'])" "$1"
+}
 cd "$copy"
-docker compose exec --user root -T backend alembic revision --autogenerate -m "tried out"
+for try in $(seq 60); do
+  if [ "$(asked cluster_isolation)" = True ]; then break; fi
+  [ "$try" != 60 ] || fail "readyz does not say that clusters are closed off"
+  sleep 2
+done
+[ "$(asked node_limits)" = True ] || fail "nodes have no limits"
+cd /
+
+say "what each container may do"
+# each SERVICE FORMAT WANTED: what Docker says of a service's container.
+each() {
+  told=$(docker inspect --format "$2" "$(cd "$copy" && docker compose ps --quiet "$1")")
+  [ "$told" = "$3" ] || fail "$1: $2 is $told, not $3"
+}
+for service in frontend backend db; do
+  each "$service" '{{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}}' '[ALL] []'
+  each "$service" '{{.HostConfig.SecurityOpt}}' '[no-new-privileges:true]'
+  each "$service" '{{.HostConfig.ReadonlyRootfs}}' true
+  each "$service" '{{if .HostConfig.Memory}}memory{{end}} {{if .HostConfig.PidsLimit}}pids{{end}}' 'memory pids'
+  each "$service" '{{index .HostConfig.LogConfig.Config "max-size"}}' 10m
+done
+each backend '{{range .Mounts}}{{if eq .Destination "/app/migrations"}}{{.RW}}{{end}}{{end}}' false
+cd "$copy"
+[ "$(docker compose exec -T backend cat /proc/sys/net/ipv4/ip_forward)" = 0 ] || fail "the backend forwards packets"
+docker compose exec -T backend python -c 'import tempfile; tempfile.TemporaryFile()' || fail "no place for temporary files"
+if docker compose exec -T frontend node -e "require('net').connect(5432, 'db').on('connect', () => process.exit(0)).on('error', () => process.exit(1))"; then
+  fail "the page's container reaches the database"
+fi
+
+say "a migration made in a container lies on the host, and the next start applies it"
+docker compose run --rm --no-deps -T --user "$(id -u):$(id -g)" --volume "$PWD:/work" --workdir /work --env PYTHONPATH=/work \
+  backend alembic revision --autogenerate -m "tried out"
 made=$(find migrations/versions -name '*_tried_out.py')
 [ -n "$made" ] || fail "no file in migrations/versions"
 docker compose exec -T backend alembic current 2>&1 | grep -q '(head)' && fail "it is applied already"
@@ -84,6 +122,9 @@ say "from scratch"
 "$python" "$here/scripts/try_cluster.py" "$page" expect-empty
 [ -z "$(docker network ls --quiet --filter "label=pyk8s.instance=$instance")" ] || fail "a cluster's network is left"
 if docker inspect "$node" > /dev/null 2>&1; then fail "a cluster's node is left"; fi
+if [ "$(id -u)" = 0 ] && command -v iptables > /dev/null; then
+  if iptables -S | grep -q "PYK8S-${instance: -12}"; then fail "a server's firewall rules are left"; fi
+fi
 
 say "stop"
 "$copy/restart.sh" --stop

@@ -1,10 +1,9 @@
-"""admin drift, admin pool; backup and restore are in a module of their own."""
+"""admin drift, admin pool."""
 
 from typing import Annotated, Any
 
 import typer
 
-from pyk8s.cli import backup
 from pyk8s.cli.command import command
 from pyk8s.cli.session import Session
 from pyk8s.cli.table import Cell, Column, Table
@@ -29,8 +28,6 @@ def register(app: typer.Typer) -> None:
     @group.callback()
     def _group() -> None:
         """For administrators."""
-
-    backup.register(group)
 
     @command(group, "pool")
     async def _(session: Session, sizes: Sizes = None) -> None:

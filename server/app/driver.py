@@ -11,6 +11,7 @@ from server.config import Settings
 from server.drivers.base import Driver, DriverError
 from server.drivers.image_cache import CacheOptions
 from server.drivers.kind import KindDriver, KindOptions
+from server.drivers.node_limits import LimitOptions
 from server.drivers.simulated import SimulatedDriver
 from server.errors import StartFailed
 from server.provisioner.provisioner import host_id_of
@@ -48,6 +49,10 @@ async def choose_driver(settings: Settings) -> Driver:
                 kind_path=settings.kind_path,
                 in_container=settings.in_container,
                 cache=CacheOptions(settings.cached_registries, settings.image_cache_image),
+                is_isolated=settings.cluster_isolation == "on",
+                limits=LimitOptions(
+                    settings.node_memory_bytes, settings.node_pids, settings.node_cpus
+                ),
             )
         )
     except DriverError as error:

@@ -156,6 +156,12 @@ class Settings(Capacity):
         description="Where the small network of each cluster is cut from. The server takes no "
         "connection from or to an address in it.",
     )
+    cluster_isolation: Literal["on", "off"] = Field(
+        "on",
+        description="Whether the server makes firewall rules on the machine of its Docker, so that "
+        "clusters reach no address of that machine, no metadata of its cloud and no other "
+        "cluster. `off`: for hosts with rules of their own.",
+    )
     in_container: bool = Field(
         False,
         description="Whether the server itself runs in a container of the same Docker; it then "

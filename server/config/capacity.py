@@ -15,6 +15,9 @@ UPSTREAM: Final = re.compile(r"https?://[a-z0-9]([a-z0-9.-]{0,252})(:\d{1,5})?")
 URLS: Final = {"docker.io": "https://registry-1.docker.io"}
 """Where a registry's address is not its name."""
 
+NODE_PIDS: Final = 4096
+"""The kernel of a small machine has 32,768 for everybody."""
+
 
 def _registries(value: str) -> Iterator[tuple[str, str]]:
     """Split what a setting says into registries and their URLs."""
@@ -79,6 +82,27 @@ class Capacity(BaseSettings):
         ge=1,
         le=10_000,
         description="Terminals that may be open at this server at once, of all users together.",
+    )
+    node_memory_bytes: int | None = Field(
+        None,
+        ge=512 * 1024**2,
+        description="Memory that each node of a cluster may take, in bytes; swap gives it no more. "
+        "Unset: a cluster may take half of what the machine has beyond 2 GiB, its nodes share that "
+        "equally, and each gets 1 GiB at least.",
+    )
+    node_pids: int = Field(
+        NODE_PIDS,
+        ge=512,
+        le=1_000_000,
+        description="Processes and threads that each node of a cluster may have at once. An idle "
+        "node has about 300.",
+    )
+    node_cpus: float | None = Field(
+        None,
+        ge=0.5,
+        le=1024,
+        description="Processors that each node of a cluster may keep busy (`1.5`). Unset: as many "
+        "as are idle; under load the server and its database come first.",
     )
     image_archive_bytes: int = Field(
         8 * 1024**3,

@@ -76,6 +76,8 @@ class Found:
     """What was found, in words for a person: `container NAME`, `network NAME`."""
     nodes: Mapping[str, str] = field(default_factory=dict)
     """The nodes among them: name to state, `running` or `paused` when all is well."""
+    volumes: Sequence[str] = ()
+    """The volumes among them, by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ EXEC_SECONDS: Final = 30.0
 """For a program in a node whose output is read to its end: its owner may have replaced it."""
 MOST_EXECS: Final = 32
 """Such programs at once: each holds a connection to Docker, and Docker a process."""
+BRIDGE_NAME: Final = "com.docker.network.bridge.name"
 
 _VERSION = re.compile(r"v\d+\.\d+\.\d+")
 
@@ -153,8 +155,10 @@ class DockerEngine:
             for each in listed
         ]
 
-    async def create_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> None:
-        """Make a bridge network.
+    async def create_network(
+        self, name: str, subnet: str, labels: Mapping[str, str], *, bridge: str | None = None
+    ) -> None:
+        """Make a bridge network. `bridge`: what the host calls it, unless Docker is to say.
 
         Raises:
             SubnetTaken: another network has these addresses.
@@ -168,6 +172,7 @@ class DockerEngine:
                         "Driver": "bridge",
                         "CheckDuplicate": True,
                         "IPAM": {"Config": [{"Subnet": subnet}]},
+                        "Options": {BRIDGE_NAME: bridge} if bridge is not None else {},
                         "Labels": dict(labels),
                     }
                 )
@@ -276,6 +281,19 @@ class DockerEngine:
                 if "could not kill" in error.message:
                     raise NotKilled(error.message) from error
                 raise
+
+    async def remove_volume(self, name: str) -> bool:
+        """Remove a volume; False: a container uses it. A missing one is no error."""
+        async with self.asking() as client:
+            try:
+                with missing_is_fine():
+                    async with client._query(f"volumes/{name}", "DELETE", timeout=TIMEOUT):
+                        pass
+            except DockerError as error:
+                if error.status != HTTPStatus.CONFLICT:
+                    raise
+                return False
+        return True
 
     async def run(self, config: JSONObject) -> None:
         """Make a container, let it come to its end, and remove it."""

@@ -46,6 +46,7 @@ from server.drivers.base import (
 )
 from server.drivers.docker import DockerEngine
 from server.drivers.image_cache import NO_CACHE, CacheOptions, ImageCaches
+from server.drivers.isolation import ClusterIsolation, Names
 from server.drivers.kind_config import config_of
 from server.drivers.kind_delete import kind_delete
 from server.drivers.kind_network import make_network
@@ -57,6 +58,8 @@ from server.drivers.kind_pieces import (
     network_name,
 )
 from server.drivers.kind_shell import open_shell
+from server.drivers.node_limits import USUAL_LIMITS, LimitOptions, NodeLimits
+from server.drivers.node_volumes import NodeVolumes
 from server.drivers.subnets import check_pool
 from server.templates import is_tuned
 
@@ -87,6 +90,9 @@ class KindOptions:
     kind_path: Path | None = None
     in_container: bool = False
     cache: CacheOptions = NO_CACHE
+    limits: LimitOptions = USUAL_LIMITS
+    is_isolated: bool = False
+    """Whether the server makes firewall rules between the clusters and this host."""
 
 
 class KindDriver:
@@ -111,10 +117,22 @@ class KindDriver:
         self._kind = kind_facts.find_kind(options.kind_path)
         self._docker = DockerEngine(options.docker_url)
         self._caches = ImageCaches(self._docker, options.instance, options.cache)
+        self._limits = NodeLimits(self._docker, options.limits)
+        self._volumes = NodeVolumes(self._docker)
+        self._names = Names(options.instance)
+        self._isolation = ClusterIsolation(
+            self._docker,
+            self._names,
+            pool=options.network_pool,
+            image=options.node_image,
+            is_wanted=options.is_isolated,
+            choose_start=choose_start,
+        )
         self._choose_start = choose_start
 
     async def close(self) -> None:
         """Let go of Docker."""
+        await self._isolation.close()
         await self._caches.close()
         await self._docker.close()
 
@@ -123,8 +141,10 @@ class KindDriver:
         found = await kind_facts.facts(
             self._docker, kind=self._kind, node_image=self._options.node_image
         )
-        cache = self._caches.check()
-        return found if cache is None else replace(found, checks=[*found.checks, cache])
+        self._isolation.keep()
+        further = (self._isolation.check(), self._limits.check(), self._caches.check())
+        checks = [*found.checks, *(each for each in further if each is not None)]
+        return replace(found, checks=checks)
 
     async def space(self) -> Space:
         """Ask Docker for its machine, and the kernel for what is free on it."""
@@ -156,6 +176,7 @@ class KindDriver:
             labels,
             pool=self._options.network_pool,
             choose_start=self._choose_start,
+            bridge=self._names.bridge(spec.attempt_id),
         )
         return Command(
             argv=[
@@ -177,7 +198,12 @@ class KindDriver:
         """Ask the API server itself: kind exits well even when its own waiting timed out."""
         kubeconfig, url = await self._access(spec.attempt_id, spec.directory)
         credentials = kube_api.read_kubeconfig(kubeconfig)
-        offering = asyncio.create_task(self._caches.offer([spec.attempt_id]))
+        await self._volumes.keep(spec.attempt_id, spec.directory)
+        beside = asyncio.gather(
+            self._isolation.ready(),
+            self._limits.apply([spec.kind_name]),
+            self._caches.offer([spec.attempt_id]),
+        )
         try:
             async with kube_api.connect(credentials, url) as client:
                 await kube_api.wait_until_usable(client, nodes=spec.control_planes + spec.workers)
@@ -187,7 +213,7 @@ class KindDriver:
                 identity = await kube_identity.admit(client, authority)
                 await kube_api.wait_for_account(client)
         finally:
-            await offering
+            await beside
         return Access(kubeconfig=kubeconfig, internal_url=url, proxy_identity=identity)
 
     async def answers(self, attempt_id: UUID, directory: Path) -> bool:
@@ -212,8 +238,10 @@ class KindDriver:
     async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
         """Join the clusters' networks again when the server's container was made anew.
 
-        The caches of images join those in which they are not yet.
+        The caches of images join those in which they are not yet, and nodes get their limits.
         """
+        self._isolation.keep()
+        await self._limits.apply([kind_name(each) for each in attempt_ids])
         await self._caches.offer(attempt_ids)
         if self._options.in_container and attempt_ids:
             await kind_pieces.rejoin(self._docker, attempt_ids)
@@ -229,6 +257,7 @@ class KindDriver:
     async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
         """Thaw every node, or start those that have ended, and ask the API server."""
         await kind_pause.wake(self._docker, kind_name(attempt_id))
+        await self._limits.apply([kind_name(attempt_id)])
         kubeconfig, url = await self._access(attempt_id, directory)
         await kind_pause.wait_until_awake(
             kube_api.read_kubeconfig(kubeconfig), url, with_nodes=with_nodes
@@ -268,11 +297,15 @@ class KindDriver:
                     fix=f"see docker ps -a --filter name={name}",
                 )
             )
+        await self._volumes.remove(attempt_id, directory)
         await anyio.to_thread.run_sync(partial(shutil.rmtree, directory, ignore_errors=True))
 
     async def list_attempts(self, known: Collection[UUID] = ()) -> Sequence[Found]:
         """Find networks by their label, and the nodes that belong to them by kind's."""
-        return await kind_pieces.find(self._docker, self._options.instance, known)
+        found = await kind_pieces.find(self._docker, self._options.instance, known)
+        for each in found:
+            self._volumes.saw(each.attempt_id, each.volumes)
+        return found
 
     def _env(self, directory: Path) -> dict[str, str]:
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

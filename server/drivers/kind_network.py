@@ -22,8 +22,11 @@ async def make_network(
     *,
     pool: str,
     choose_start: Callable[[int], int],
-) -> None:
-    """Make a network in a range of `pool` that nobody uses.
+    bridge: str,
+) -> str:
+    """Make a network in a range of `pool` that nobody uses; return the range.
+
+    `bridge`: what the host calls its end of the network.
 
     Raises:
         DriverError: there is none, or Docker refuses.
@@ -33,8 +36,8 @@ async def make_network(
     subnets = free_subnets(pool, taken, start=choose_start(STARTS))
     for subnet, _ in zip(subnets, range(TRIES), strict=False):
         with contextlib.suppress(SubnetTaken):
-            await docker.create_network(name, str(subnet), labels)
-            return
+            await docker.create_network(name, str(subnet), labels, bridge=bridge)
+            return str(subnet)
     raise DriverError(
         Explanation(
             code="no_network",

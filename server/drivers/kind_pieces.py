@@ -41,14 +41,19 @@ async def find(
             attempt_id = UUID(network.labels[ATTEMPT_LABEL])
             pieces.setdefault(attempt_id, []).append(f"network {network.name}")
     nodes: dict[UUID, dict[str, str]] = {}
+    volumes: dict[UUID, list[str]] = {}
     for node in await docker.nodes():
         with contextlib.suppress(ValueError):
             attempt_id = UUID(node.cluster.removeprefix(KIND_NAME_PREFIX))
             if attempt_id in pieces or attempt_id in known:
                 pieces.setdefault(attempt_id, []).append(f"container {node.name}")
                 pieces[attempt_id] += [f"volume {name}" for name in node.volumes]
+                volumes.setdefault(attempt_id, []).extend(node.volumes)
                 nodes.setdefault(attempt_id, {})[node.name] = node.state
-    return [Found(each, found, nodes.get(each, {})) for each, found in pieces.items()]
+    return [
+        Found(each, found, nodes.get(each, {}), volumes.get(each, ()))
+        for each, found in pieces.items()
+    ]
 
 
 async def sweep(docker: DockerEngine, attempt_id: UUID) -> int:

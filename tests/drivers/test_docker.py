@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from subprocess import run
 from uuid import UUID, uuid4
@@ -11,13 +12,19 @@ from uuid import UUID, uuid4
 import pytest
 import uuid_utils.compat as uuids
 
+from server.drivers import kind_pause
 from server.drivers.base import AttemptSpec, kind_name
-from server.drivers.docker import CLUSTER_LABEL, DockerEngine, SubnetTaken
+from server.drivers.docker import CLUSTER_LABEL, Container, DockerEngine, SubnetTaken
 from server.drivers.kind import KindDriver, KindOptions
 from server.drivers.kind_pieces import network_name
+from server.drivers.node_volumes import NodeVolumes
 from tests.drivers.conftest import why_no_kind
+from tests.drivers.test_contract import make_spec
+from tests.drivers.test_contract import run as run_command
 
 pytestmark = pytest.mark.docker
+
+VOLUMES = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
 
 
 def docker(*arguments: str) -> str:
@@ -149,3 +156,68 @@ async def test_a_node_that_cannot_be_killed_because_it_is_frozen_is_removed(
         await driver.close()
     listed = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"id={container}")
     assert listed == ""
+
+
+async def test_the_volume_of_a_node_that_somebody_removed_goes_with_the_cluster(
+    tmp_path: Path,
+) -> None:
+    options = KindOptions(instance=f"test-{uuid4().hex[:12]}")
+    driver = KindDriver(options)
+    spec = await make_spec(driver, tmp_path)
+    try:
+        ran = await run_command(await driver.prepare(spec))
+        assert ran.code == 0, ran.lines
+        await driver.finish(spec)
+        node = f"{spec.kind_name}-control-plane"
+        [volume] = docker("inspect", "-f", VOLUMES, node).split()
+        docker("rm", "-f", node)
+        assert docker("volume", "ls", "-q", "--filter", f"name={volume}") == volume
+    finally:
+        await driver.close()
+        another = KindDriver(options)  # a server that has seen none of it
+        await another.delete(spec.attempt_id, spec.directory)
+        await another.close()
+    assert docker("volume", "ls", "-q", "--filter", f"name={volume}") == ""
+
+
+async def test_volumes_that_a_sweep_has_seen_go_too_but_not_from_under_another_container(
+    engine: DockerEngine, tmp_path: Path
+) -> None:
+    attempt_id, seen, used = uuid4(), f"test-{uuid4().hex}", f"test-{uuid4().hex}"
+    volumes = NodeVolumes(engine)
+    volumes.saw(attempt_id, [seen, used, f"test-{uuid4().hex}"])
+    image = docker("image", "ls", "-q", "kindest/node").splitlines()[0]
+    docker("volume", "create", seen)
+    other = docker("create", "--volume", f"{used}:/data", "--entrypoint", "true", image)
+    try:
+        await volumes.remove(attempt_id, tmp_path)
+        assert docker("volume", "ls", "-q", "--filter", f"name={seen}") == ""
+        assert docker("volume", "ls", "-q", "--filter", f"name={used}") == used
+    finally:
+        docker("rm", "-f", other)
+        docker("volume", "rm", used)
+
+
+class LaggingEngine(DockerEngine):
+    """Lists nodes that have just ended as running, as Docker does for a moment after a stop."""
+
+    async def nodes(self, cluster: str | None = None) -> list[Container]:
+        return [replace(each, state="running") for each in await super().nodes(cluster)]
+
+
+async def test_a_node_that_ended_a_moment_ago_is_started() -> None:
+    name = kind_name(uuid4())
+    image = docker("image", "ls", "-q", "kindest/node").splitlines()[0]
+    node = docker(
+        "run", "-d", "--label", f"{CLUSTER_LABEL}={name}", "--network", "none",
+        "--entrypoint", "sleep", image, "300",
+    )  # fmt: skip
+    lagging = LaggingEngine()
+    try:
+        docker("kill", node)
+        docker("wait", node)
+        await kind_pause.wake(lagging, name)
+        assert docker("inspect", "-f", "{{.State.Running}}", node) == "true"
+    finally:
+        await lagging.close()
+        docker("rm", "-f", "-v", node)

@@ -122,6 +122,7 @@ async def real_site(database_url: str, **settings: str) -> AsyncIterator[RealSit
         "PYK8S_DATA_DIR": str(path / "data"),
         "PYK8S_DATABASE_URL": database_url,
         "PYK8S_DRIVER": "kind",
+        "PYK8S_CLUSTER_ISOLATION": "off",  # rules on this host outlive a server
         "PYK8S_PROXY_PORT": "0",
         "PYK8S_APPS_PORT": "0",
         "PYK8S_SIGNUP": "open",

@@ -44,7 +44,7 @@ def settings(settings: Settings) -> Settings:
     if reason is not None:
         pytest.skip(reason)
     ports = {"proxy_port": free_port(), "apps_port": free_port()}
-    return settings.model_copy(update={"driver": "kind", **ports})
+    return settings.model_copy(update={"driver": "kind", "cluster_isolation": "off", **ports})
 
 
 @pytest.fixture

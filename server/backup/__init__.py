@@ -1,1 +1,0 @@
-"""Backup and restore of a server: its database and its data directory, as one file."""
