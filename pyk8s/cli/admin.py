@@ -1,9 +1,10 @@
-"""admin drift, admin pool."""
+"""admin drift, admin pool; backup and restore are in a module of their own."""
 
 from typing import Annotated, Any
 
 import typer
 
+from pyk8s.cli import backup
 from pyk8s.cli.command import command
 from pyk8s.cli.session import Session
 from pyk8s.cli.table import Cell, Column, Table
@@ -28,6 +29,8 @@ def register(app: typer.Typer) -> None:
     @group.callback()
     def _group() -> None:
         """For administrators."""
+
+    backup.register(group)
 
     @command(group, "pool")
     async def _(session: Session, sizes: Sizes = None) -> None:

@@ -49,6 +49,9 @@ SERVER_SETTINGS = {
     "timezone": "UTC",
 }
 
+APPLICATION_NAME = "pyk8s-lab"
+"""What pg_stat_activity calls a server: a restore refuses while one is connected."""
+
 _ANSWERED_AT = "pyk8s.answered_at"
 
 _OF_VALUE = "22"
@@ -98,7 +101,7 @@ class Database:
         url: str,
         *,
         pool_size: int,
-        application_name: str = "pyk8s-lab",
+        application_name: str = APPLICATION_NAME,
         outage: Callable[[], Outage | None] = _no_outage,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:

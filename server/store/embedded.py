@@ -112,6 +112,16 @@ class EmbeddedPostgres:
         """Tell whether it takes connections."""
         return await anyio.to_thread.run_sync(lambda: _listens(self._find().socket))
 
+    async def running_address(self) -> str | None:
+        """Return the address of the one that runs, or None. Starts and changes nothing.
+
+        Raises:
+            StartFailed: it belongs to another user of this machine.
+        """
+        home = await anyio.to_thread.run_sync(self._find)
+        is_there = await anyio.to_thread.run_sync(_listens, home.socket)
+        return address(home.socket_dir) if is_there else None
+
     async def remove(self) -> None:
         """Stop it and delete its data for ever.
 

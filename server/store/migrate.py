@@ -24,8 +24,26 @@ def _config(connection: Connection) -> Config:
 
 
 def _upgrade(connection: Connection) -> None:
+    lock(connection)
+    upgrade_open(connection)
+
+
+def lock(connection: Connection) -> None:
+    """Wait until nobody else migrates; held to the end of the transaction."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    command.upgrade(_config(connection), "head")
+
+
+def upgrade_open(connection: Connection, revision: str = "head") -> None:
+    """Migrate to a revision within an open transaction."""
+    command.upgrade(_config(connection), revision)
+
+
+def knows(revision: str) -> bool:
+    """Tell whether this server has the migration."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    known = ScriptDirectory.from_config(config).walk_revisions()
+    return revision in {each.revision for each in known}
 
 
 def _pending(connection: Connection) -> str | None:

@@ -49,7 +49,7 @@ class Table(DeclarativeBase):
 
 
 class Installation(Table):
-    """One row. `epoch` is the identity of the event log: a wipe of the database changes it."""
+    """One row. `epoch` identifies the event log: a wipe and a restore change it."""
 
     __tablename__ = "installation"
     __table_args__ = (CheckConstraint("only_row", name="only_row"),)

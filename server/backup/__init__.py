@@ -1,0 +1,1 @@
+"""Backup and restore of a server: its database and its data directory, as one file."""
