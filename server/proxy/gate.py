@@ -49,6 +49,7 @@ class ClusterGate:
                 "only WebSockets are spoken here, not SPDY: use kubectl 1.31 or newer",
             )
         grant = await self._grants.find(rules.secret_of(asked.headers))
+        rules.check_identity(asked.headers)
         wanted = destination(asked.path)
         if wanted.cluster_id != grant.cluster_id:
             raise Refusal(403, "Forbidden", "this credential is for another cluster")

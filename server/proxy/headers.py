@@ -70,6 +70,9 @@ NOT_GIVEN_BACK: Final = frozenset(
 )
 """Hop by hop; or would change what a browser does with other servers of this host."""
 
+IMPERSONATION: Final = b"impersonate-"
+"""What the headers begin with by which Kubernetes is asked to answer as for somebody else."""
+
 _BEARER: Final = b"bearer "
 MAX_SECRET_BYTES: Final = 128
 
@@ -95,6 +98,25 @@ def check_duplicates(headers: Headers) -> None:
         if name in seen and name in SINGLE:
             raise Refusal(400, "BadRequest", f"the header {name.decode()} comes more than once")
         seen.add(name)
+
+
+def check_identity(headers: Headers) -> None:
+    """Let nobody ask to be answered as somebody else.
+
+    Left out in silence, the answer would be that of the caller: `kubectl auth can-i --as` would
+    say yes to everything.
+
+    Raises:
+        Refusal: the request asks for that.
+    """
+    if any(name.lower().startswith(IMPERSONATION) for name, _ in headers):
+        raise Refusal(
+            403,
+            "Forbidden",
+            "impersonation (--as, Impersonate-*) is not passed on by this proxy: use a direct "
+            "kubeconfig (pyk8s kubeconfig get NAME --endpoint direct), or in the terminal of the "
+            "cluster kubectl --kubeconfig /etc/kubernetes/admin.conf",
+        )
 
 
 def secret_of(headers: Headers) -> str | None:
