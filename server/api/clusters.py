@@ -33,7 +33,6 @@ from server.commands import lease, lifetime, resting
 from server.commands.clusters import Limits, not_found
 from server.config import Settings
 from server.errors import NoEvidence, NotReady
-from server.kube.measuring import measure
 from server.store import clusters, use
 from server.store import evidence as evidence_store
 from server.store.accounts import Principal
@@ -197,7 +196,8 @@ async def usage(request: Request[State]) -> Response:
     """Measure what a cluster takes of its host: memory, processors, disk. It takes a second."""
     principal = await authenticate(request, Scope.CLUSTERS_READ)
     cluster = await owned(request, principal)
-    return answer(await measure(await request.state["own_host"].nodes_of(cluster.id)))
+    nodes = await request.state["own_host"].nodes_of(cluster.id)
+    return answer(await request.state["measuring"].of(nodes))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -12,6 +12,7 @@ from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
 from server.images.loading import Images
+from server.kube.measuring import Measuring
 from server.kube.own_host import OwnHost
 from server.kube.upstream import Upstreams
 from server.kube.use import Use
@@ -55,6 +56,7 @@ class State(TypedDict):
     terminals: Terminals
     images: Images
     own_host: OwnHost
+    measuring: Measuring
     documents: Documents
 
 

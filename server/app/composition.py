@@ -23,6 +23,7 @@ from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
 from server.images.loading import Images
+from server.kube.measuring import Measuring
 from server.kube.own_host import Here, OwnHost
 from server.provisioner.provisioner import Provisioner
 from server.provisioner.workshop import Deadlines
@@ -128,6 +129,7 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
             terminals=terminals,
             images=images,
             own_host=own_host,
+            measuring=Measuring(),
             documents=descriptions.write(),
         )
         tasks.cancel_scope.cancel()

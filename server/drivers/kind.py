@@ -128,6 +128,7 @@ class KindDriver:
             is_wanted=options.is_isolated,
             choose_start=choose_start,
         )
+        self._volume_sizes = kind_usage.volume_sizes_of_all()
         self._choose_start = choose_start
 
     async def close(self) -> None:
@@ -156,7 +157,7 @@ class KindDriver:
 
     async def disk(self, attempt_id: UUID) -> int | None:
         """Add up the volumes of its nodes: kind puts everything that nodes write into them."""
-        return await kind_usage.disk(self._docker, kind_name(attempt_id))
+        return await kind_usage.disk(self._docker, self._volume_sizes, kind_name(attempt_id))
 
     async def prepare(self, spec: AttemptSpec) -> Command:
         """Make the directory, the network and kind's configuration."""

@@ -1,6 +1,7 @@
 """What the machine of a Docker has for clusters, and what each of them takes."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import anyio.to_thread
@@ -10,7 +11,10 @@ from server.drivers.base import DriverError, Usage
 from server.drivers.docker import DockerEngine
 from server.drivers.docker_measures import stats, volume_sizes
 from server.drivers.host import Host, read_host
+from server.drivers.shared import Shared
 
+VOLUMES_SECONDS: Final = 60.0
+"""The sizes of volumes are so old at most; a walk takes seconds, and keeps the disk busy."""
 SAME_MACHINE: Final = 0.1
 """Two sizes of memory that differ by more than this share are those of two machines."""
 
@@ -38,11 +42,20 @@ async def usage(docker: DockerEngine, cluster: str) -> Usage | None:
     )
 
 
-async def disk(docker: DockerEngine, cluster: str) -> int | None:
+VolumeSizes = Shared[None, Mapping[str, int]]
+"""The sizes of all volumes of a Docker."""
+
+
+def volume_sizes_of_all() -> VolumeSizes:
+    """Make what keeps the sizes: Docker walks through the files of all tenants for them."""
+    return VolumeSizes(seconds=VOLUMES_SECONDS, at_once=1)
+
+
+async def disk(docker: DockerEngine, sizes_of_all: VolumeSizes, cluster: str) -> int | None:
     """Add up the volumes of a cluster's nodes."""
     try:
         names = {name for node in await docker.nodes(cluster) for name in node.volumes}
-        sizes = await volume_sizes(docker)
+        sizes = await sizes_of_all.get(None, partial(volume_sizes, docker))
     except DriverError:
         return None
     found = [sizes[name] for name in names if name in sizes]

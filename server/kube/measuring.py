@@ -3,19 +3,36 @@
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
+from uuid import UUID
 
 import anyio
 
 from pyk8s.wire.usage import Usage
 from server.drivers.base import Usage as Reading
+from server.drivers.shared import Shared
 from server.errors import ClusterAway
 from server.kube.own_host import Nodes
 
 SAMPLE_SECONDS: Final = 1.0
 READ_SECONDS: Final = 5.0
+KEPT_SECONDS: Final = 5.0
+AT_ONCE: Final = 8
+"""Clusters that are measured at the same time: each needs a few questions to Docker."""
 DISK_SECONDS: Final = 20.0
 """Docker walks through the volumes of all containers for it."""
+
+
+class Measuring:
+    """Measures clusters: all who want to know of one share what is found."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._shared = Shared[UUID, Usage](seconds=KEPT_SECONDS, at_once=AT_ONCE, clock=clock)
+
+    async def of(self, nodes: Nodes) -> Usage:
+        """Return what a cluster took within the last seconds. Raises as `measure`."""
+        return await self._shared.get(nodes.attempt_id, partial(measure, nodes))
 
 
 async def measure(
