@@ -33,6 +33,11 @@ def image_archive(name: str = "docker.io/library/mine:1", *, layer_bytes: int = 
     )
 
 
+def archive_of(manifest: bytes) -> bytes:
+    """Make an archive that has a manifest and nothing else."""
+    return _tar({"manifest.json": manifest})
+
+
 def _tar(files: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:

@@ -48,7 +48,7 @@ async def load(request: Request[State]) -> Response:
     take_time(request.scope)
     try:
         loaded = await request.state["images"].load(
-            cluster.id, request.stream(), by=principal.user.username
+            cluster.id, request.stream(), user=principal.user
         )
     except ClientDisconnect:
         return Response(status_code=NOBODY_HEARS)

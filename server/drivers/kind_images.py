@@ -5,7 +5,6 @@ as its output, so that a program could never be told that the archive is over.
 """
 
 import contextlib
-import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
@@ -13,10 +12,12 @@ from subprocess import STDOUT
 from typing import Any, Final
 
 import anyio
+import orjson
 from anyio.abc import Process
 
 from server.drivers.base import DriverError, Explanation, NodeImage
 from server.drivers.docker import Container, DockerEngine
+from server.drivers.kube_objects import texts
 
 LOAD: Final = r"""
 snapshotter=$(sed -n 's/^ *snapshotter *= *"\(.*\)"/\1/p' /etc/containerd/config.toml | head -n 1)
@@ -195,13 +196,19 @@ def images_of(said: bytes) -> Sequence[NodeImage]:
         DriverError: it is something else.
     """
     try:
-        document: Mapping[str, Any] = json.loads(said)
+        document: Any = orjson.loads(said)
         return [
-            NodeImage(each["id"], tuple(each.get("repoTags") or ()), int(each["size"]))
+            NodeImage(each["id"], tuple(texts(each, "repoTags")), _size(each["size"]))
             for each in document["images"]
+            if isinstance(each["id"], str)
         ]
     except (ValueError, KeyError, TypeError) as error:
         raise _refused("a node does not tell its images") from error
+
+
+def _size(said: Any) -> int:
+    """Return a size in bytes that JavaScript can hold as well."""
+    return max(0, min(int(said), 2**53 - 1))
 
 
 def together(of_nodes: Sequence[Sequence[NodeImage]]) -> Sequence[NodeImage]:

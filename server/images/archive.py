@@ -1,7 +1,8 @@
 """An archive of images on its way in: what it begins with, how long it is, whether it stalls."""
 
+import time
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Final
 
@@ -12,6 +13,12 @@ from server.errors import ImageRefused, TooLarge
 
 STALL_SECONDS: Final = 60.0
 """So long nothing may come of it."""
+RATE_SECONDS: Final = 300.0
+RATE_BYTES: Final = 64 * 1024
+"""Of waiting, `RATE_SECONDS` at a time, each second has to bring so much on average: a slow
+connection by radio does, somebody who only keeps a place does not."""
+LONGEST_SECONDS: Final = 3600.0
+"""So long may be waited in all; 8 GiB come in 12 minutes over 100 Mbit/s."""
 _TAR: Final = slice(257, 262)
 """Where a tar archive says that it is one (POSIX.1-1988, `ustar`)."""
 _GZIP: Final = b"\x1f\x8b"
@@ -31,11 +38,14 @@ class Archive:
         *,
         most_bytes: int,
         stall_seconds: float = STALL_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`most_bytes`: as sent, and unpacked."""
+        """`most_bytes`: as sent, and unpacked. `clock` is monotonic seconds."""
         self._pieces = pieces
         self._most_bytes = most_bytes
         self._stall_seconds = stall_seconds
+        self._clock = clock
+        self._pace = _Pace()
         self.size_bytes = 0
         """So much has come by now, as it was sent."""
 
@@ -62,6 +72,7 @@ class Archive:
 
     async def _received(self) -> AsyncGenerator[bytes]:
         while True:
+            since = self._clock()
             try:
                 with anyio.fail_after(self._stall_seconds):
                     piece = await anext(self._pieces, None)
@@ -75,6 +86,7 @@ class Archive:
                 return
             self.size_bytes += len(piece)
             self._refuse_more_than(self.size_bytes)
+            self._pace.check(len(piece), self._clock() - since)
             if piece:
                 yield piece
 
@@ -85,6 +97,40 @@ class Archive:
                 fix="load fewer images at once, or let the operator raise "
                 "PYK8S_IMAGE_ARCHIVE_BYTES",
             )
+
+
+class _Pace:
+    """How fast an archive comes. The time in which nobody waits for it does not count."""
+
+    def __init__(self) -> None:
+        self._waited = 0.0
+        self._in_window = 0.0
+        self._bytes_in_window = 0
+
+    def check(self, size: int, seconds: float) -> None:
+        """Count what came after how long.
+
+        Raises:
+            ImageRefused: it takes too long.
+        """
+        self._waited += seconds
+        self._in_window += seconds
+        self._bytes_in_window += size
+        if self._waited > LONGEST_SECONDS:
+            raise ImageRefused(
+                f"the archive was waited for for more than {LONGEST_SECONDS:g} s",
+                fix="load fewer images at once, or from nearer to the server",
+            )
+        if self._in_window < RATE_SECONDS:
+            return
+        rate = self._bytes_in_window / self._in_window
+        if rate < RATE_BYTES:
+            raise ImageRefused(
+                f"the archive comes too slowly: {rate:.0f} bytes/s in the last "
+                f"{self._in_window:.0f} s, and {RATE_BYTES} bytes/s is the least",
+                fix="send it from nearer to the server, or let the cluster pull the image",
+            )
+        self._in_window, self._bytes_in_window = 0.0, 0
 
 
 async def _joined(first: bytes, others: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:

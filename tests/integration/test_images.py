@@ -11,7 +11,7 @@ import pytest
 from pyk8s import Conflict, Invalid, Lab
 from server.config import Settings
 from server.transport import guarded_http
-from tests.archives import gzipped, image_archive, pieces_of
+from tests.archives import archive_of, gzipped, image_archive, pieces_of
 from tests.integration.conftest import Caller, LabServer, sign_up
 from tests.integration.test_cli import Shell
 
@@ -80,6 +80,10 @@ async def test_what_cannot_be_loaded_is_refused_and_leaves_nothing(
             await cluster.images.load(pieces_of(image_archive(layer_bytes=2_000_000), 65536))
         with pytest.raises(Invalid, match="cannot be read"):
             await cluster.images.load(pieces_of(image_archive()[:21_000]))
+    for manifest in (b"5", b'[{"RepoTags": [1]}]', b"[" * 100_000, b'[{"RepoTags": ["a\\u0000"]}]'):
+        answer = await ann.http.post(path, content=archive_of(manifest), headers=TAR)
+        assert (answer.status_code, answer.json()["code"]) == (422, "image_refused"), manifest[:20]
+        assert "manifest.json" in answer.json()["detail"]
     await ann.create(name="waits", labels={"simulate": "hang"})
     answer = await ann.http.post("/api/v1/clusters/waits/images", content=b"", headers=TAR)
     assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
@@ -92,40 +96,53 @@ async def test_what_cannot_be_loaded_is_refused_and_leaves_nothing(
     assert (await ann.http.get(path)).json() == before
 
 
-async def test_only_so_many_are_loaded_at_once_and_who_hangs_up_makes_room(
+async def test_a_user_loads_one_at_a_time_and_a_server_four(
     ann: Caller, lab_server: LabServer
 ) -> None:
-    await ready(ann)
     path = "/api/v1/clusters/demo/images"
-    begun = [asyncio.Event() for _ in range(4)]
-
-    async def endless(has_begun: asyncio.Event) -> Any:
-        yield image_archive(layer_bytes=200_000)[:100_000]
-        has_begun.set()
-        await asyncio.Event().wait()
-
-    uploads = [
-        asyncio.create_task(ann.http.post(path, content=endless(each), headers=TAR))
-        for each in begun
-    ]
-    await asyncio.gather(*(each.wait() for each in begun))
     images = lab_server.state["images"]
+
+    async def endless() -> Any:
+        yield image_archive(layer_bytes=200_000)[:100_000]
+        await asyncio.Event().wait()
 
     async def under_way(count: int) -> None:
         """Not by asking with an archive: it would take the place of one that is on its way."""
         async with asyncio.timeout(20):
-            while images._under_way != count:
+            while len(images._under_way) != count:
                 await asyncio.sleep(0.05)
 
-    await under_way(len(uploads))
-    answer = await ann.http.post(path, content=image_archive(), headers=TAR)
-    assert answer.status_code == 429, answer.text
-    for each in uploads:
-        each.cancel()
-    await asyncio.gather(*uploads, return_exceptions=True)
-    await under_way(0)
-    answer = await ann.http.post(path, content=image_archive(), headers=TAR)
-    assert answer.status_code == 201, answer.text
+    async def load(caller: Caller) -> httpx.Response:
+        return await caller.http.post(path, content=image_archive(), headers=TAR)
+
+    callers = [ann, *[await sign_up(lab_server, name) for name in ("bob", "cas", "dan", "eve")]]
+    *four, last = callers
+    uploads = []
+    try:
+        for caller in callers:
+            await ready(caller)
+        for number, caller in enumerate(four):
+            slow = caller.http.post(path, content=endless(), headers=TAR)
+            uploads.append(asyncio.create_task(slow))
+            await under_way(number + 1)
+            refused = await load(caller)
+            assert refused.status_code == 429, refused.text
+            assert "you are loading an archive already" in refused.json()["detail"]
+            if number < len(four) - 1:  # one user takes none of the others' places
+                answer = await load(last)
+                assert answer.status_code == 201, answer.text
+        refused = await load(last)
+        assert refused.status_code == 429, refused.text
+        assert "by this server" in refused.json()["detail"]
+        for each in uploads:
+            each.cancel()
+        await asyncio.gather(*uploads, return_exceptions=True)
+        await under_way(0)
+        answer = await load(ann)
+        assert answer.status_code == 201, answer.text
+    finally:
+        for caller in callers[1:]:
+            await caller.http.aclose()
 
 
 async def test_an_archive_may_take_longer_than_other_requests(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.errors import ImageRefused, TooLarge
-from server.images.archive import Archive
+from server.images.archive import LONGEST_SECONDS, RATE_BYTES, RATE_SECONDS, Archive
 from tests.archives import gzipped, image_archive, pieces_of
 
 WHOLE = image_archive()
@@ -73,3 +73,51 @@ async def test_one_that_stalls_is_given_up_and_says_how_far_it_came() -> None:
     with pytest.raises(ImageRefused, match="after 1000 bytes"):
         async for _ in archive.plain():
             pass
+
+
+class Clock:
+    """Goes on by what the test says."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def paced(clock: Clock, *, piece_bytes: int, every: float) -> int:
+    """Read an archive that comes at a pace; give how many pieces were taken."""
+    taken = 0
+
+    async def coming() -> AsyncIterator[bytes]:
+        yield WHOLE[:1000]
+        while True:
+            clock.now += every
+            yield bytes(piece_bytes)
+
+    archive = Archive(coming(), most_bytes=1 << 50, clock=clock)
+    async for _ in archive.plain():
+        taken += 1
+    return taken
+
+
+async def test_one_that_only_keeps_a_place_is_given_up() -> None:
+    clock = Clock()
+    with pytest.raises(ImageRefused, match="too slowly"):
+        await paced(clock, piece_bytes=1, every=50)
+    assert RATE_SECONDS <= clock.now <= 2 * RATE_SECONDS
+
+
+async def test_one_that_comes_for_too_long_is_given_up() -> None:
+    clock = Clock()
+    with pytest.raises(ImageRefused, match="waited for"):
+        await paced(clock, piece_bytes=2 * RATE_BYTES, every=1)
+    assert LONGEST_SECONDS <= clock.now <= LONGEST_SECONDS + RATE_SECONDS
+
+
+async def test_nodes_that_are_slow_to_take_it_are_not_its_fault() -> None:
+    clock = Clock()
+    archive = Archive(pieces_of(WHOLE, 512), most_bytes=MOST, clock=clock)
+    async for _ in archive.plain():
+        clock.now += RATE_SECONDS
+    assert archive.size_bytes == len(WHOLE)
