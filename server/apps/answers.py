@@ -126,6 +126,16 @@ def not_ready(phase: str) -> Page:
     )
 
 
+def too_many(most: int) -> Page:
+    """Say that the owner of the app has too many of them open."""
+    return Page(
+        503,
+        "Too many apps are open",
+        f"Something is open in {most} apps of this user, and there may be no more at once.",
+        "Close the pages of other apps, or wait until their downloads are done.",
+    )
+
+
 def silent(place: str, why: str) -> Page:
     """Say that the app does not answer."""
     return Page(

@@ -8,7 +8,8 @@ import asyncio
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -26,15 +27,25 @@ from server.transport.joining import PIECE_BYTES, join
 Dial = Callable[[], Awaitable[ByteStream]]
 
 MOST: Final = 64
-"""Apps whose connections are kept; those unused for longest go first."""
+"""Apps whose connections are kept while nothing is open in them; those unused for longest go
+first."""
+MOST_BUSY: Final = 32
+"""Apps of one user in which something is open at the same time. Each takes a socket file."""
 
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+class TooManyBusy(Exception):
+    """The user has as many apps open as one may have."""
+
+
+@dataclass(slots=True)
 class _Way:
+    user_id: UUID
     server: asyncio.Server
     session: aiohttp.ClientSession
+    held: int = 0
+    """Requests that are under way."""
 
 
 class Bridges:
@@ -43,34 +54,66 @@ class Bridges:
     def __init__(self) -> None:
         self._directory: Path | None = None
         self._ways: OrderedDict[tuple[UUID, UUID], _Way] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
         self._numbers = count()
         self.why: dict[UUID, str] = {}
         """Why the last connection to an app failed."""
 
-    async def session(self, app_id: UUID, attempt_id: UUID, dial: Dial) -> aiohttp.ClientSession:
-        """Give the client for an app of a cluster as it was made by an attempt."""
+    async def session(
+        self, app_id: UUID, attempt_id: UUID, user_id: UUID, dial: Dial
+    ) -> aiohttp.ClientSession:
+        """Give the client for an app of a cluster as it was made by an attempt.
+
+        `user_id`: whose app it is. It is kept open under `holding`, to be entered before anything
+        else is waited for.
+
+        Raises:
+            TooManyBusy: the user has as many apps open as one may have.
+        """
         key = (app_id, attempt_id)
-        way = self._ways.get(key)
-        if way is None:
-            opened = await self._open(app_id, dial)
+        if key not in self._ways:
+            self._refuse_more(user_id)
+            opened = await self._open(app_id, user_id, dial)
             way = self._ways.setdefault(key, opened)  # another request may have come first
             if way is not opened:
                 await _close(opened)
-            while len(self._ways) > MOST:
-                _, oldest = self._ways.popitem(last=False)
-                await _close(oldest)
+        way = self._ways[key]
         self._ways.move_to_end(key)
+        self._forget_idle(but=key)
         return way.session
+
+    @contextmanager
+    def holding(self, app_id: UUID, attempt_id: UUID) -> Iterator[None]:
+        """Keep an app's client open until the block ends."""
+        way = self._ways[app_id, attempt_id]
+        way.held += 1
+        try:
+            yield
+        finally:
+            way.held -= 1
+
+    def _refuse_more(self, user_id: UUID) -> None:
+        busy = sum(way.held > 0 for way in self._ways.values() if way.user_id == user_id)
+        if busy >= MOST_BUSY:
+            raise TooManyBusy
+
+    def _forget_idle(self, *, but: tuple[UUID, UUID]) -> None:
+        idle = [key for key, way in self._ways.items() if not way.held and key != but]
+        for key in idle[: max(0, len(self._ways) - MOST)]:
+            task = asyncio.create_task(_close(self._ways.pop(key)))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def aclose(self) -> None:
         """Let go of all connections."""
         for way in [*self._ways.values()]:
             await _close(way)
         self._ways.clear()
+        await asyncio.gather(*self._closing)
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
 
-    async def _open(self, app_id: UUID, dial: Dial) -> _Way:
+    async def _open(self, app_id: UUID, user_id: UUID, dial: Dial) -> _Way:
         if self._directory is None:
             self._directory = Path(tempfile.mkdtemp(prefix="pyk8s-apps-"))
         path = self._directory / str(next(self._numbers))
@@ -85,7 +128,7 @@ class Bridges:
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             read_bufsize=PIECE_BYTES,
         )
-        return _Way(server, session)
+        return _Way(user_id, server, session)
 
     async def _serve(
         self, app_id: UUID, dial: Dial, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -14,7 +14,7 @@ import anyio
 from pyk8s.wire.cluster import USABLE, Phase
 from server.apps import address, answers, links
 from server.apps import headers as rules
-from server.apps.bridge import Bridges
+from server.apps.bridge import MOST_BUSY, Bridges, TooManyBusy
 from server.apps.links import Link, NoLink
 from server.errors import LabError
 from server.kube.ports import NoPort, Place, PortStream, open_port
@@ -189,23 +189,29 @@ class AppGate:
         def unanswered(why: str) -> answers.Page:
             return answers.silent(named, self._bridges.why.get(app.id, f"it {why}"))
 
+        try:
+            # Held by `opened`, with nothing to wait for in between.
+            session = await self._bridges.session(app.id, app.attempt_id, app.user_id, dial)
+        except TooManyBusy as error:
+            raise answers.too_many(MOST_BUSY) from error
         return Passage(
             base="http://app",
             target=asked.path + (b"?" + asked.query if asked.query else b""),
             headers=rules.towards_app(asked.headers, scheme=self._scheme, upgrade=asked.is_upgrade),
             give_back=rules.towards_browser,
-            session=await self._bridges.session(app.id, app.attempt_id, dial),
+            session=session,
             dial=dial,
             host=dict(asked.headers)[b"host"],
-            opened=partial(self._opened, app, link),
+            opened=partial(self._opened, app, app.attempt_id, link),
             unanswered=unanswered,
             log={"app_id": str(app.id), "cluster_id": str(app.cluster_id)},
         )
 
     @contextmanager
-    def _opened(self, app: Published, link: Link) -> Iterator[Open]:
+    def _opened(self, app: Published, attempt_id: UUID, link: Link) -> Iterator[Open]:
         rights = _rights(app.id, app.cluster_id, link.generation)
         with (
+            self._bridges.holding(app.id, attempt_id),
             self._openings.opened(app.user_id, rights, link.expires_at) as request,
             self._use.holding(app.cluster_id),
         ):

@@ -50,8 +50,9 @@ class Place:
 class PortStream(ByteStream):
     """The connection."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, upstream: Upstream) -> None:
         self._socket = socket
+        self._upstream = upstream  # whose connections are kept open for who holds it
         self._is_named = {0: False, 1: False}
         self._rest = b""
 
@@ -123,7 +124,7 @@ async def open_port(upstream: Upstream, username: str, place: Place) -> PortStre
     except (aiohttp.ClientError, TimeoutError, NoAnswer) as error:
         why = str(error) if isinstance(error, NoAnswer) else kube_http.in_words(error)
         raise NoPort(f"{place.kind} {place.target} cannot be reached: {why}") from error
-    return PortStream(socket)
+    return PortStream(socket, upstream)
 
 
 async def _pod_of(upstream: Upstream, who: dict[str, str], place: Place) -> tuple[str, int]:

@@ -1,5 +1,7 @@
 """Connections to the API servers of ready clusters, kept open and shared."""
 
+import asyncio
+import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from ssl import SSLContext
@@ -17,12 +19,13 @@ from server.store.access import WayIn
 from server.store.database import Database
 
 MOST: Final = 256
-"""Clusters whose connections are kept; those unused for longest go first."""
+"""API servers whose connections are kept; those not asked for the longest time go first. One that
+is still in use then is closed when its last user lets go of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Upstream:
-    """One API server, spoken to under one identity."""
+    """One API server, spoken to under one identity. Whoever uses its session holds this too."""
 
     cluster_id: UUID
     attempt_id: UUID
@@ -44,6 +47,8 @@ class Upstreams:
         self._database = database
         self._sealer = sealer
         self._kept: OrderedDict[tuple[UUID, bool], Upstream] = OrderedDict()
+        self._retired: set[aiohttp.ClientSession] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def of(self, cluster_id: UUID) -> Upstream:
         """Give a cluster's API server, as its administrator.
@@ -61,18 +66,29 @@ class Upstreams:
         """
         return await self._find(cluster_id, attempt_id, for_people=True)
 
-    async def forget(self, cluster_id: UUID) -> None:
-        """Let go of the connections to a cluster."""
-        for for_people in (False, True):
-            found = self._kept.pop((cluster_id, for_people), None)
-            if found is not None:
-                await found.session.close()
-
     async def aclose(self) -> None:
         """Let go of all connections."""
         for each in [*self._kept.values()]:
             await each.session.close()
         self._kept.clear()
+        for session in [*self._retired]:
+            await session.close()
+        await asyncio.gather(*self._closing)
+
+    def _retire(self, upstream: Upstream) -> None:
+        """Close the connections when nobody uses them any more, which may be at once."""
+        self._retired.add(upstream.session)
+        weakref.finalize(upstream, self._close_soon, upstream.session).atexit = False
+
+    def _close_soon(self, session: aiohttp.ClientSession) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # the last one let go after the loop's end; `aclose` has closed it
+            return
+        self._retired.discard(session)
+        task = loop.create_task(session.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def _find(
         self, cluster_id: UUID, attempt_id: UUID | None, *, for_people: bool
@@ -90,12 +106,13 @@ class Upstreams:
         if found is None or found.attempt_id != way.attempt_id:
             made = self._connect(cluster_id, way, for_people=for_people)
             if found is not None:
-                await found.session.close()
+                self._retire(found)
             self._kept[key] = found = made
         self._kept.move_to_end(key)
         while len(self._kept) > MOST:
             _, oldest = self._kept.popitem(last=False)
-            await oldest.session.close()
+            self._retire(oldest)
+            del oldest
         return found
 
     def _connect(self, cluster_id: UUID, way: WayIn, *, for_people: bool) -> Upstream:

@@ -55,7 +55,7 @@ async def open_log(
             fix="see whether it is paused or overloaded, then try again",
             retry_after=2,
         ) from error
-    pieces = _pieces(answer)
+    pieces = _pieces(upstream, answer)
     await anext(pieces)  # so that closing it closes the answer
     return pieces
 
@@ -85,8 +85,8 @@ async def _begin(
     )
 
 
-async def _pieces(answer: aiohttp.ClientResponse) -> AsyncGenerator[str, None]:
-    """Give the text, whole characters at a time; an empty one first."""
+async def _pieces(upstream: Upstream, answer: aiohttp.ClientResponse) -> AsyncGenerator[str, None]:
+    """Give the text, whole characters at a time; an empty one first. `upstream` is held."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     try:
         yield ""
@@ -99,6 +99,7 @@ async def _pieces(answer: aiohttp.ClientResponse) -> AsyncGenerator[str, None]:
             yield rest
     finally:
         answer.close()
+        del upstream
 
 
 def _message(body: bytes) -> str:
