@@ -48,7 +48,11 @@ async def choose_driver(settings: Settings) -> Driver:
                 docker_url=settings.docker_url,
                 kind_path=settings.kind_path,
                 in_container=settings.in_container,
-                cache=CacheOptions(settings.cached_registries, settings.image_cache_image),
+                cache=CacheOptions(
+                    settings.cached_registries,
+                    settings.image_cache_image,
+                    settings.image_cache_bytes,
+                ),
                 is_isolated=settings.cluster_isolation == "on",
                 limits=LimitOptions(
                     settings.node_memory_bytes, settings.node_pids, settings.node_cpus

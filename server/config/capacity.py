@@ -15,6 +15,7 @@ UPSTREAM: Final = re.compile(r"https?://[a-z0-9]([a-z0-9.-]{0,252})(:\d{1,5})?")
 URLS: Final = {"docker.io": "https://registry-1.docker.io"}
 """Where a registry's address is not its name."""
 
+CACHE_BYTES: Final = 20 * 1024**3
 NODE_PIDS: Final = 4096
 """The kernel of a small machine has 32,768 for everybody."""
 
@@ -120,6 +121,12 @@ class Capacity(BaseSettings):
         "registry:3",
         description="The image of the program that caches: distribution's registry. It is pulled "
         "when it is not there; until then clusters pull for themselves.",
+    )
+    image_cache_bytes: int = Field(
+        CACHE_BYTES,
+        ge=1024**2,
+        description="What the cache of a registry may store, in bytes; one that stores more is "
+        "emptied within some minutes. What nobody has asked for in a week goes in any case.",
     )
     max_ttl_seconds: int = Field(
         24 * 3600, ge=60, le=7 * 24 * 3600, description="The longest life of a cluster, in seconds."

@@ -13,17 +13,26 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
+from aiodocker.containers import DockerContainer
 from aiodocker.exceptions import DockerError
 
 from pyk8s.wire.service import Check
+from server.config.capacity import CACHE_BYTES
 from server.drivers.base import DriverError, kind_name
-from server.drivers.docker import DockerEngine
+from server.drivers.docker import Container, DockerEngine
+from server.drivers.docker_errors import missing_is_fine
 from server.drivers.kind_pieces import INSTANCE_LABEL, network_name
 from server.telemetry import get_logger
 
 CACHE_LABEL: Final = "pyk8s.cache"
 PORT: Final = 5000
 MEMORY_BYTES: Final = 512 * 1024**2
+PIDS: Final = 256
+SYSCTLS: Final = {"net.ipv4.ip_forward": "0"}
+"""It is in the networks of all clusters, and must not pass packets from one to another."""
+STORED: Final = "/var/lib/registry"
+MEASURE_SECONDS: Final = 600.0
+MEASURED_BYTES: Final = 1024
 KEPT: Final = "168h"
 """What nobody has asked for in a week goes, which is the registry's own rule."""
 PULL_AGAIN_SECONDS: Final = 600.0
@@ -44,6 +53,8 @@ class CacheOptions:
     """Registry, as it stands in names of images, to its URL."""
     image: str
     """The image of the registry program: that of the project `distribution`."""
+    most_bytes: int = CACHE_BYTES
+    """A cache that stores more is emptied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,7 @@ class Cache:
 
     id: str
     networks: frozenset[str]
+    volume: str
     problem: str | None
     """It had ended, and was started again. The registry ends when it cannot reach its upstream."""
 
@@ -91,6 +103,7 @@ class ImageCaches:
         self._pulling: asyncio.Task[None] | None = None
         self._pull_after = 0.0
         self._problem: str | None = None
+        self._measure_after: dict[str, float] = {}
 
     async def close(self) -> None:
         """Give up what is under way. The caches live on, for the next server."""
@@ -109,6 +122,9 @@ class ImageCaches:
                     cache = await self._found(registry, upstream)
                     if cache is None:
                         return
+                    if await self._is_too_large(cache):
+                        await self._empty(cache, registry)
+                        continue
                     problem = problem or cache.problem
                     for attempt_id in attempt_ids:
                         if network_name(attempt_id) not in cache.networks:
@@ -140,10 +156,13 @@ class ImageCaches:
         wanted = [f"{name}={value}" for name, value in labels.items()]
         async with self._docker.asking() as client:
             found = await client.containers.list(all=True, filters={"label": wanted})
+            if found and not await _is_as_now(found[0]):
+                log.info("image_cache_replaced", registry=registry)
+                await found.pop(0).delete(force=True)  # what it has stored stays
+            name = f"{alias_of(registry)}-{self._instance[:8]}"
             if found:
                 cache = found[0]
             else:
-                name = f"{alias_of(registry)}-{self._instance[:8]}"
                 config = _container(name, labels, upstream, self._options.image)
                 try:
                     cache = await client.containers.create(config, name=name)
@@ -159,7 +178,30 @@ class ImageCaches:
                 await cache.start()
                 if state["Status"] == "exited":
                     problem = f"the cache of {registry} had ended with {state['ExitCode']}"
-        return Cache(cache.id, frozenset(shown["NetworkSettings"]["Networks"]), problem)
+        networks = frozenset(shown["NetworkSettings"]["Networks"])
+        return Cache(cache.id, networks, name, problem)
+
+    async def _is_too_large(self, cache: Cache) -> bool:
+        """Measure what it has stored, now and then. The registry itself has no limit for it."""
+        if self._clock() < self._measure_after.get(cache.id, 0.0):
+            return False
+        self._measure_after[cache.id] = self._clock() + MEASURE_SECONDS
+        argv = ["du", "-s", "-k", STORED]
+        container = Container(cache.id, cache.volume, "", "running")
+        told = await self._docker.output(container, argv, limit=MEASURED_BYTES)
+        kilobytes = told.split(maxsplit=1)[:1]
+        if not kilobytes or not kilobytes[0].isdigit():
+            log.warning("image_cache_not_measured", told=told.decode("utf-8", "replace")[:200])
+            return False
+        return int(kilobytes[0]) * 1024 > self._options.most_bytes
+
+    async def _empty(self, cache: Cache, registry: str) -> None:
+        """Remove it with all that it has; the next sweep makes an empty one."""
+        log.info("image_cache_emptied", registry=registry, most_bytes=self._options.most_bytes)
+        async with self._docker.asking() as client:
+            with missing_is_fine():
+                await client.containers.container(cache.id).delete(force=True)
+        await self._docker.remove_volume(cache.volume)
 
     async def _connect(self, cache: Cache, registry: str, upstream: str, attempt_id: UUID) -> None:
         """Bring a cache into a cluster's network, after the nodes know of it."""
@@ -189,6 +231,12 @@ class ImageCaches:
             log.warning("image_cache_not_pulled", reason=self._problem)
 
 
+async def _is_as_now(cache: DockerContainer) -> bool:
+    """Return whether a cache was made as this version makes it."""
+    shown: Mapping[str, Any] = await cache.show()
+    return (shown["HostConfig"].get("Sysctls") or {}) == SYSCTLS
+
+
 def _container(name: str, labels: Mapping[str, str], upstream: str, image: str) -> dict[str, Any]:
     return {
         "Image": image,
@@ -196,18 +244,23 @@ def _container(name: str, labels: Mapping[str, str], upstream: str, image: str) 
         "Env": [
             f"REGISTRY_PROXY_REMOTEURL={upstream}",
             f"REGISTRY_PROXY_TTL={KEPT}",
-            "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/var/lib/registry",
+            f"REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY={STORED}",
             "OTEL_TRACES_EXPORTER=none",
         ],
         "HostConfig": {
             "Memory": MEMORY_BYTES,
+            "PidsLimit": PIDS,
+            "Sysctls": SYSCTLS,
+            "ReadonlyRootfs": True,
+            "Tmpfs": {"/tmp": "size=64m"},  # noqa: S108 - a file system of the container's own
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}},
             "SecurityOpt": ["no-new-privileges"],
             "CapDrop": ["ALL"],
             "Mounts": [
                 {
                     "Type": "volume",
                     "Source": name,
-                    "Target": "/var/lib/registry",
+                    "Target": STORED,
                     "VolumeOptions": {"Labels": dict(labels)},
                 }
             ],

@@ -1,5 +1,6 @@
 """A cluster of real kind pulls through the cache. The cache itself is played: it has one image."""
 
+import json
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -9,8 +10,10 @@ from uuid import uuid4
 import pytest
 
 from server.drivers.base import AttemptSpec
-from server.drivers.image_cache import CacheOptions, alias_of, hosts_of
+from server.drivers.docker import DockerEngine
+from server.drivers.image_cache import CACHE_LABEL, CacheOptions, ImageCaches, alias_of, hosts_of
 from server.drivers.kind import KindDriver, KindOptions
+from server.drivers.kind_pieces import network_name
 from tests.drivers.conftest import why_no_kind
 from tests.drivers.test_contract import make_spec, run
 
@@ -112,6 +115,45 @@ async def test_nodes_pull_through_the_cache_and_it_leaves_with_the_cluster(
         await driver.delete(spec.attempt_id, spec.directory)
     assert "bridge" in docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", cache)
     assert await driver.list_attempts() == []
+
+
+async def test_a_cache_forwards_no_packets_and_one_that_stores_too_much_is_emptied(
+    image: str, tmp_path: Path
+) -> None:
+    instance, attempt_id = f"{uuid4().hex[:8]}-test", uuid4()
+    cache = f"{alias_of('docker.io')}-{instance[:8]}"
+    options = CacheOptions({"docker.io": NOWHERE}, image, most_bytes=1024**2)
+    engine, now = DockerEngine(), 0.0
+    caches = ImageCaches(engine, instance, options, clock=lambda: now)
+    network = network_name(attempt_id)
+    docker("network", "create", network)
+    docker("volume", "create", cache)
+    docker("create", "--name", cache, "--label", f"pyk8s.instance={instance}",
+           "--label", f"{CACHE_LABEL}=docker.io", "--volume", f"{cache}:/var/lib/registry",
+           image)  # as an older version has made it  # fmt: skip
+    try:
+        await caches.offer([attempt_id])
+        assert docker("exec", cache, "cat", "/proc/sys/net/ipv4/ip_forward") == "0"
+        shown = json.loads(docker("inspect", "-f", "{{json .HostConfig}}", cache))
+        assert shown["ReadonlyRootfs"]
+        assert min(shown["PidsLimit"], shown["Memory"]) > 0
+        assert network in docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", cache)
+        first = docker("inspect", "-f", "{{.Id}}", cache)
+
+        docker("exec", cache, "sh", "-c", "head -c 3000000 /dev/zero > /var/lib/registry/blob")
+        await caches.offer([attempt_id])
+        assert docker("inspect", "-f", "{{.Id}}", cache) == first  # it is not measured each time
+        now = 3600.0
+        await caches.offer([attempt_id])
+        await caches.offer([attempt_id])
+        assert docker("inspect", "-f", "{{.Id}}", cache) != first
+        assert docker("exec", cache, "ls", "/var/lib/registry") == ""
+        assert network in docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", cache)
+    finally:
+        await engine.close()
+        docker("rm", "-f", cache)
+        docker("volume", "rm", "-f", cache)
+        docker("network", "rm", network)
 
 
 def test_containerd_is_told_the_cache_first_and_the_registry_after_it() -> None:
