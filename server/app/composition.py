@@ -112,7 +112,7 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
             start_controllers(tasks, settings, database)
         yield State(
             settings=settings,
-            database=database,
+            database=database.for_people(),
             hub=hub,
             passwords=Passwords(),
             throttle=Throttle(time.monotonic),

@@ -1,7 +1,7 @@
 """The database of a server: another's or its own, and up to date."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from server.config import Settings
 from server.errors import LabError, StartFailed
 from server.secrets import load_or_make_key
 from server.store import migrate
-from server.store.database import Database
+from server.store.database import Database, Outage
 from server.store.embedded import EmbeddedPostgres
 from server.store.embedded_watch import Watch
 
@@ -50,19 +50,29 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
     """
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
-        async with _connected(Database(url, pool_size=settings.database_pool_size), settings) as it:
-            yield it
+        database = _database(settings, url, lambda: None)
+        async with _connected(database, settings):
+            yield database
         return
     embedded = EmbeddedPostgres(settings.data_dir)
     url = await embedded.start()
     watch = Watch(embedded)
-    database = Database(url, pool_size=settings.database_pool_size, outage=watch.outage)
+    database = _database(settings, url, watch.outage)
     try:
         async with _connected(database, settings), _watched(watch):
             yield database
     finally:
         with anyio.CancelScope(shield=True):
             await embedded.stop()
+
+
+def _database(settings: Settings, url: str, outage: Callable[[], Outage | None]) -> Database:
+    return Database(
+        url,
+        pool_size=settings.database_pool_size,
+        most_waiting=settings.database_queue,
+        outage=outage,
+    )
 
 
 @asynccontextmanager

@@ -79,6 +79,13 @@ class Settings(Capacity):
     database_pool_size: int = Field(
         10, ge=2, le=200, description="Connections of the server to PostgreSQL at most."
     )
+    database_queue: int = Field(
+        500,
+        ge=0,
+        le=100_000,
+        description="How many requests may wait at once for a connection to PostgreSQL. What comes "
+        "beyond gets 503 `database_busy` with `Retry-After`.",
+    )
     migrate: Literal["auto", "off"] = Field(
         "auto", description="Whether the server applies pending migrations when it starts."
     )

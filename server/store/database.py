@@ -1,6 +1,7 @@
 """The engine and the two kinds of session: one that reads, one that also writes."""
 
 import asyncio
+import copy
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -32,6 +33,7 @@ from server.errors import (
     Unavailable,
     Unstorable,
 )
+from server.store.gate import Gate, Lane, LineFull, LineStopped
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
@@ -42,6 +44,9 @@ PING_AFTER_SECONDS = 1.0
 """A connection that has answered within this time is not asked for a sign of life before use."""
 ACQUIRE_SECONDS = 5.0
 """Until a connection has shown that it is alive, a new one included: after that it is a 503."""
+PATIENCE_SECONDS = 60.0
+"""So long a request waits for a connection while others get theirs: after that it is a 503."""
+MOST_WAITING = 500
 SERVER_SETTINGS = {
     "statement_timeout": "15000",
     "lock_timeout": "4500",
@@ -102,6 +107,7 @@ class Database:
         *,
         pool_size: int,
         application_name: str = APPLICATION_NAME,
+        most_waiting: int = MOST_WAITING,
         outage: Callable[[], Outage | None] = _no_outage,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -109,6 +115,14 @@ class Database:
         self.outage = outage
         """Returns why PostgreSQL is away, where this process looks after it."""
         self._uniform = uniform
+        self._lane = Lane.SERVER
+        self._gate = Gate(
+            pool_size,
+            most_waiting=most_waiting,
+            patience_seconds=PATIENCE_SECONDS,
+            stopped_seconds=ACQUIRE_SECONDS,
+            is_out=lambda: outage() is not None,
+        )
         self._engine = create_async_engine(
             driver_url(url),
             pool_size=pool_size,
@@ -127,6 +141,17 @@ class Database:
         self._reads = async_sessionmaker(
             self._engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
         )
+
+    def for_people(self) -> "Database":
+        """Return the same database as requests use it: they wait behind the server's own loops."""
+        view = copy.copy(self)
+        view._lane = Lane.PEOPLE
+        return view
+
+    @property
+    def line(self) -> Gate:
+        """The line in front of the connections."""
+        return self._gate
 
     @property
     def place(self) -> str:
@@ -187,6 +212,27 @@ class Database:
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
+        try:
+            await self._gate.enter(self._lane)
+        except LineFull as error:
+            raise self._refusal(_TOO_MANY_CONNECTIONS) from error
+        except LineStopped as error:
+            raise self._refusal() from error
+        well = False
+        try:
+            async with self._translating():
+                yield
+            well = True
+        except Unavailable:
+            raise
+        except Exception:
+            well = True  # a refusal of ours: the database answered
+            raise
+        finally:
+            self._gate.leave(well=well)
+
+    @asynccontextmanager
+    async def _translating(self) -> AsyncIterator[None]:
         try:
             yield
         except PoolTimeout as error:

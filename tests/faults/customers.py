@@ -78,7 +78,10 @@ async def ready(site: Site, http: httpx.AsyncClient, customer: Customer, cluster
         assert snapshot.get("phase") != "failed", snapshot
         return snapshot.get("phase") == "ready"
 
-    await eventually(is_ready, 300)
+    try:
+        await eventually(is_ready, 300)
+    except TimeoutError:
+        raise AssertionError(f"not ready: {snapshot}\n{site.log_tail()}") from None
     return int(snapshot["last_seq"])
 
 
