@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from server.api import problems, routes, ui
 from server.api.security import SecurityHeaders
+from server.api.slashes import RedirectSlashes
 from server.api.state import State
 from server.config import REPOSITORY
 from server.errors import LabError
@@ -40,6 +41,9 @@ def create_app(state: State) -> Starlette:
             Exception: problems.on_defect,
         },
     )
+    otherwise = app.router.default
     if page is not None:  # after all routes, so that it answers nothing that the API knows
-        app.router.default = GZipMiddleware(page.files, minimum_size=COMPRESSED_FROM_BYTES)
+        otherwise = GZipMiddleware(page.files, minimum_size=COMPRESSED_FROM_BYTES)
+    app.router.redirect_slashes = False
+    app.router.default = RedirectSlashes(app.router, otherwise)
     return app

@@ -99,6 +99,8 @@ class _Files(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         try:
+            if any(part.startswith(".") for part in path.split("/")):
+                raise HTTPException(MISSING_STATUS)  # notes of what built the page
             response = await super().get_response(path, scope)
         except HTTPException as error:
             accepts = Headers(scope=scope).get("accept", "")

@@ -26,6 +26,9 @@ def built(tmp_path: Path) -> Path:
     hashed.parent.mkdir(parents=True)
     hashed.write_text("//" + "x" * 5000)
     (folder / "icon.svg").write_text("<svg/>")
+    (folder / ".sources").write_text("a fingerprint")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("")
     return folder
 
 
@@ -54,10 +57,33 @@ async def test_pages_and_files(settings: Settings, built: Path) -> None:
         missing = await browser.get("/nowhere", headers={"Accept": "text/html"})
         assert missing.status_code == 404
         assert "<p>404</p>" in missing.text
-        for path in ("/nowhere", "/api/v1/nowhere", "/../pyproject.toml", "/%2e%2e/pyproject.toml"):
+        hidden = ("/.sources", "/%2esources", "/.git/config", "/_next/../.sources")
+        outside = ("/../pyproject.toml", "/%2e%2e/pyproject.toml")
+        for path in ("/nowhere", "/api/v1/nowhere", *outside, *hidden):
             refused = await browser.get(path)
             assert refused.status_code == 404
             assert refused.json()["code"] == "not_found"
         refused = await browser.put("/api/v1/clusters")
         assert refused.headers["allow"].split(", ")[0] in {"GET", "HEAD", "POST"}
         assert "POST" in refused.headers["allow"]
+
+
+async def test_a_slash_at_the_end_leads_to_the_path_alone(settings: Settings, built: Path) -> None:
+    """Whatever host a client names, and whoever ends its TLS."""
+    with_page = settings.model_copy(update={"ui_dir": built})
+    async with (
+        serving(with_page) as server,
+        httpx.AsyncClient(base_url=server.base_url, trust_env=False) as browser,
+    ):
+        for path, location in {
+            "/login/": "/login",
+            "/clusters/a%20b/?tab=log&x=%2F": "/clusters/a%20b?tab=log&x=%2F",
+            "/api/v1/clusters/": "/api/v1/clusters",
+            "/login//": "/login",
+        }.items():
+            answer = await browser.get(path, headers={"Host": "elsewhere.example"})
+            assert answer.status_code == 307, path
+            assert answer.headers["location"] == location
+        for path in ("//elsewhere.example/", "//elsewhere.example//", "/nowhere/", "//"):
+            answer = await browser.get(f"{server.base_url}{path}")
+            assert answer.status_code == 404, path
