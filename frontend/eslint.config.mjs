@@ -57,7 +57,7 @@ export default tseslint.config(
     ...tseslint.configs.disableTypeChecked,
     languageOptions: {
       parserOptions: { projectService: false },
-      globals: { requestAnimationFrame: "readonly", fetch: "readonly", process: "readonly", console: "readonly", URL: "readonly", Buffer: "readonly", setTimeout: "readonly", document: "readonly", window: "readonly", getComputedStyle: "readonly", localStorage: "readonly" },
+      globals: { requestAnimationFrame: "readonly", fetch: "readonly", process: "readonly", console: "readonly", URL: "readonly", Buffer: "readonly", setTimeout: "readonly", clearTimeout: "readonly", setInterval: "readonly", clearInterval: "readonly", document: "readonly", window: "readonly", getComputedStyle: "readonly", localStorage: "readonly" },
     },
     rules: { ...tseslint.configs.disableTypeChecked.rules, "no-console": "off", "no-restricted-globals": "off" },
   },

@@ -6,17 +6,45 @@ import { pipeline } from "node:stream";
 const backend = process.env.BACKEND_URL ?? "http://backend:8000";
 const UPLOAD = /^\/api\/v1\/clusters\/[^/?]+\/images$/;
 
+/** The body of any other request has to be here within this time. The API itself gives it 20 s. */
+const BODY_MS = 60_000;
+/** An archive may take as long as it takes, but has to move: this much in each window, unless it is the API that does not read on. */
+const UPLOAD_WINDOW_MS = 60_000;
+const UPLOAD_BYTES_PER_WINDOW = 64 * 1024;
+
 const create = http.createServer;
 http.createServer = (...given) => {
   const answer = given.pop();
   const server = create(...given, (request, response) => {
     if (request.method === "POST" && UPLOAD.test(request.url)) passOn(request, response);
-    else answer(request, response);
+    else {
+      endUnlessComplete(request);
+      answer(request, response);
+    }
   });
-  // The API knows which request may take long, and sees to it that none stalls. A head still has to come within a minute.
+  // Node has one limit for all requests, or none; here each kind has its own. A head still has to come within a minute.
   server.requestTimeout = 0;
   return server;
 };
+
+function endUnlessComplete(request) {
+  const timer = setTimeout(() => {
+    if (!request.complete) request.socket.destroy();
+  }, BODY_MS);
+  request.socket.once("close", () => clearTimeout(timer));
+  request.once("close", () => clearTimeout(timer));
+}
+
+function endUnlessMoving(request, isHeld) {
+  const { socket } = request;
+  let before = socket.bytesRead;
+  const timer = setInterval(() => {
+    if (request.complete) clearInterval(timer);
+    else if (socket.bytesRead - before < UPLOAD_BYTES_PER_WINDOW && !isHeld()) socket.destroy();
+    before = socket.bytesRead;
+  }, UPLOAD_WINDOW_MS);
+  socket.once("close", () => clearInterval(timer));
+}
 
 function passOn(request, response) {
   const { host: _, ...headers } = request.headers;
@@ -24,6 +52,7 @@ function passOn(request, response) {
     response.writeHead(answer.statusCode, answer.headers);
     pipeline(answer, response, () => undefined);
   });
+  endUnlessMoving(request, () => onward.writableNeedDrain && !onward.destroyed);
   onward.on("error", () => {
     if (response.headersSent) response.destroy();
     else response.writeHead(502).end();
