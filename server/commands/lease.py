@@ -1,8 +1,9 @@
 """The user's right to a cluster: make it longer, warn before it ends."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from pyk8s.wire.base import rfc3339
 from pyk8s.wire.cluster import MIN_TTL_SECONDS, USABLE, Cluster, ExtendLease
 from pyk8s.wire.facts import LeaseExpiring, LeaseExtended
 from pyk8s.wire.service import FieldError
@@ -26,20 +27,21 @@ async def extend_lease(
     Raises:
         NotFound: the owner has no such cluster.
         PhaseConflict: it has no lease now.
-        ValidationFailed: it would live longer from now than this server lets it.
+        ValidationFailed: it would live longer in all than this server lets a cluster live.
     """
     async with database.transaction() as session:
         # Takes the row's lock: of two extensions at once the second counts from the first's end.
         cluster = await locked(session, owner_id, id_or_name)
-        if cluster.phase not in USABLE or cluster.expires_at is None:
+        if cluster.phase not in USABLE or cluster.expires_at is None or cluster.ready_at is None:
             raise PhaseConflict(
                 USABLE, cluster.phase, fix="the lifetime begins when the cluster is ready"
             )
         at = await now(session)
         end = max(cluster.expires_at, at) + timedelta(seconds=request.seconds)
-        beyond = (end - at).total_seconds() - limits.max_ttl_seconds
-        if beyond > 0:
-            raise _too_long(request.seconds, request.seconds - beyond, limits)
+        last = cluster.ready_at + timedelta(seconds=limits.max_ttl_seconds)
+        if end > last:
+            possible = request.seconds - (end - last).total_seconds()
+            raise _too_long(request.seconds, possible, last, limits)
         await event_log.append(
             session, cluster.id, [Draft(LeaseExtended(expires_at=end))], expect=USABLE
         )
@@ -50,13 +52,13 @@ async def extend_lease(
         return after
 
 
-def _too_long(wanted: int, possible: float, limits: Limits) -> ValidationFailed:
-    most = int(possible)
-    fix = f"ask for {most} s or less" if most >= MIN_TTL_SECONDS else "ask again later"
+def _too_long(wanted: int, possible: float, last: datetime, limits: Limits) -> ValidationFailed:
+    most = max(0, int(possible))
     return ValidationFailed(
-        f"seconds: a cluster may live {limits.max_ttl_seconds} s from now at most",
-        fix=fix,
-        errors=[FieldError(field="seconds", message=f"at most {max(0, most)}", input=wanted)],
+        f"seconds: a cluster may live {limits.max_ttl_seconds} s in all, this one until "
+        f"{rfc3339(last)}",
+        fix=f"ask for {most} s or less" if most >= MIN_TTL_SECONDS else "create another cluster",
+        errors=[FieldError(field="seconds", message=f"at most {most}", input=wanted)],
     )
 
 

@@ -129,7 +129,11 @@ class Capacity(BaseSettings):
         "emptied within some minutes. What nobody has asked for in a week goes in any case.",
     )
     max_ttl_seconds: int = Field(
-        24 * 3600, ge=60, le=7 * 24 * 3600, description="The longest life of a cluster, in seconds."
+        24 * 3600,
+        ge=60,
+        le=7 * 24 * 3600,
+        description="The longest life of a cluster, in seconds, from its being ready: extensions "
+        "end there too.",
     )
     pool: str = Field(
         "",

@@ -1,10 +1,12 @@
 """The lease: longer on request, within bounds, with a warning before its end."""
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from pyk8s.wire.facts import LeaseExtended
 from server.commands.lease import warn_of_ends
@@ -50,6 +52,38 @@ async def test_no_longer_than_the_server_lets(ann: Caller) -> None:
     assert refused.errors[0].field == "seconds"
     problem(await ann.http.post(url, json={"seconds": 1}), 422, "validation")
     assert (await ann.http.post(url, json={"seconds": 22 * 3600})).status_code == 202
+
+
+async def test_repeated_extensions_end_at_the_longest_life(
+    ann: Caller, lab_server: LabServer
+) -> None:
+    """However late each of them comes, and however many come at once."""
+    database = lab_server.state["database"]
+    cluster = await ann.create(ttl_seconds=3600)
+    ready_at = at((await ann.until(cluster["id"], "ready"))["ready_at"])
+    most = timedelta(seconds=lab_server.state["settings"].max_ttl_seconds)
+    # As if the cluster were nearly as old as it may become: it was ready 23.5 hours ago.
+    async with database.transaction() as session:
+        older = text("UPDATE clusters SET ready_at = ready_at - interval '23.5 h' WHERE id = :id")
+        await session.execute(older, {"id": cluster["id"]})
+    last = ready_at - timedelta(hours=23.5) + most
+    await let_end_in(database, cluster, 300)
+    url = f"/api/v1/clusters/{cluster['id']}/extend"
+    answers = await asyncio.gather(*(ann.http.post(url, json={"seconds": 600}) for _ in range(8)))
+    extended = [each for each in answers if each.status_code == 202]
+    assert len(extended) == 2
+    assert max(at(each.json()["expires_at"]) for each in extended) <= last
+    refused = problem(await ann.http.post(url, json={"seconds": 600}), 422, "validation")
+    told = re.search(r"in all, this one until (\S+)$", refused.detail)
+    assert told is not None
+    assert at(told[1]) == last
+    assert refused.fix is not None
+    possible = re.fullmatch(r"ask for (\d+) s or less", refused.fix)
+    assert possible is not None
+    most_now = {"seconds": int(possible[1])}
+    assert (await ann.http.post(url, json=most_now)).status_code == 202
+    over = problem(await ann.http.post(url, json={"seconds": 60}), 422, "validation")
+    assert over.fix == "create another cluster"
 
 
 async def test_there_is_nothing_to_extend_before_ready(ann: Caller) -> None:
