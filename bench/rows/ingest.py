@@ -119,7 +119,12 @@ async def begin(database: Database, cluster: Cluster, host_id: UUID) -> tuple[At
             session, host_id=host_id, worker="bench", lease_seconds=3600, fresh=job_id
         )
         attempt = await attempts.start(
-            session, cluster.id, host_id=host_id, driver="simulated", attempt_id=uuids.uuid7()
+            session,
+            cluster.id,
+            host_id=host_id,
+            driver="simulated",
+            attempt_id=uuids.uuid7(),
+            log_cap_bytes=10**9,
         )
     if job is None:
         raise RuntimeError("the job could not be claimed")

@@ -102,7 +102,10 @@ class Settings(Capacity):
         description="This machine's name among the provisioner hosts; it must not change.",
     )
     log_cap_bytes: int = Field(
-        8 * 1024 * 1024, ge=4096, description="How much log of one attempt is kept, in bytes."
+        16 * 1024 * 1024,
+        ge=4096,
+        description="How much log of one cluster is kept, in bytes. Each try to create it may use "
+        "half of what is left. All creates of a user may use four times as much within an hour.",
     )
     log_retention_days: int = Field(
         30,

@@ -85,7 +85,7 @@ class Reading:
         }
         self._logged: int = state.get("logged", 0)
         self._is_truncated: bool = state.get("truncated", False)
-        self._cap = log_cap_bytes
+        self._cap: int = min(log_cap_bytes, state.get("cap", log_cap_bytes))
         self._at_ns = -1
         self._at = datetime.fromtimestamp(0, UTC)
         self._at_text = ""
@@ -97,6 +97,7 @@ class Reading:
             "ending": self.ending,
             "stdout": self._cleaners["stdout"].state(),
             "stderr": self._cleaners["stderr"].state(),
+            "cap": self._cap,
             "logged": self._logged,
             "truncated": self._is_truncated,
         }

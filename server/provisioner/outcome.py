@@ -56,6 +56,7 @@ async def begin(shop: Workshop, holding: Holding) -> Attempt:
             host_id=shop.host_id,
             driver=shop.driver.name,
             attempt_id=shop.new_id(),
+            log_cap_bytes=shop.log_cap_bytes,
         )
         facts: list[EventData] = [AttemptStarted(attempt=attempt.number)]
         if cluster is not None and cluster.phase is Phase.PENDING:

@@ -1,17 +1,21 @@
 """The tries at creating a cluster: where they live and how far their output is recorded."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import BigInteger, cast, func, or_, select, update
 
 from server.errors import LostClaim, RecordedFurther
 from server.store import log_chunks
 from server.store.database import ReadSession, WriteSession
 from server.store.jobs import ClaimedJob
-from server.store.tables import AttemptRow, JobRow
+from server.store.tables import AttemptRow, ClusterRow, JobRow
+
+CAPS_PER_HOUR: Final = 4
+"""So many clusters' worth of log one user's creates may keep within an hour."""
+HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +42,54 @@ class Attempt:
 
 
 async def start(
-    session: WriteSession, cluster_id: UUID, *, host_id: UUID, driver: str, attempt_id: UUID
+    session: WriteSession,
+    cluster_id: UUID,
+    *,
+    host_id: UUID,
+    driver: str,
+    attempt_id: UUID,
+    log_cap_bytes: int,
 ) -> Attempt:
-    """Write down that a try begins, before anything of it exists."""
+    """Write down that a try begins, before anything of it exists, and how much log it may keep.
+
+    `log_cap_bytes` is what the cluster may keep in all. A try gets half of what is left, so that
+    the next one has a log too. What the owner's clusters log in an hour is bounded as well: a
+    deleted cluster's log stays for a while.
+    """
+    of_cluster, of_owner = await _logged(session, cluster_id, log_cap_bytes)
+    share = min((log_cap_bytes - of_cluster) // 2, CAPS_PER_HOUR * log_cap_bytes - of_owner)
     number = (
         select(func.coalesce(func.max(AttemptRow.number), 0) + 1)
         .where(AttemptRow.cluster_id == cluster_id)
         .scalar_subquery()
     )
     row = AttemptRow(
-        id=attempt_id, cluster_id=cluster_id, number=number, host_id=host_id, driver=driver
+        id=attempt_id,
+        cluster_id=cluster_id,
+        number=number,
+        host_id=host_id,
+        driver=driver,
+        recorder_state={"cap": max(0, share)},
     )
     session.add(row)
     await session.flush()
     await session.refresh(row)
     return _attempt(row)
+
+
+async def _logged(session: ReadSession, cluster_id: UUID, log_cap_bytes: int) -> tuple[int, int]:
+    """Return the bytes that tries have kept: of a cluster, and of its owner within an hour."""
+    cap = func.coalesce(cast(AttemptRow.recorder_state["cap"].astext, BigInteger), log_cap_bytes)
+    logged = func.coalesce(cast(AttemptRow.recorder_state["logged"].astext, BigInteger), 0)
+    kept = func.coalesce(func.sum(func.least(logged, cap)), 0)
+    of_cluster = await session.scalar(select(kept).where(AttemptRow.cluster_id == cluster_id))
+    owner = select(ClusterRow.owner_id).where(ClusterRow.id == cluster_id).scalar_subquery()
+    of_owner = await session.scalar(
+        select(kept)
+        .join(ClusterRow, ClusterRow.id == AttemptRow.cluster_id)
+        .where(ClusterRow.owner_id == owner, AttemptRow.started_at > func.now() - HOUR)
+    )
+    return int(of_cluster or 0), int(of_owner or 0)
 
 
 async def unfinished(session: ReadSession, cluster_id: UUID) -> Attempt | None:

@@ -41,7 +41,7 @@ class Lab:
     owner_id: UUID
     speed: float = SPEED
     deadlines: Deadlines = field(default_factory=Deadlines)
-    log_cap_bytes: int = 8 * 1024 * 1024
+    log_cap_bytes: int = 16 * 1024 * 1024
     max_creates: int = 2
     sweep_seconds: float = 0.1
     sealer: Sealer = field(default_factory=lambda: Sealer(Fernet.generate_key()))

@@ -1,6 +1,7 @@
 """Creates that fail, hang or are not wanted any more: explained, bounded, cleaned up."""
 
 import asyncio
+import itertools
 import os
 from pathlib import Path
 from uuid import UUID
@@ -155,11 +156,58 @@ async def test_beyond_the_cap_the_log_ends_and_the_create_goes_on(lab: Lab) -> N
     events = await lab.events(cluster_id)
     truncated = [event for event in events if isinstance(event, LogTruncatedEvent)]
     kept = sum(len(event.data.text) + 1 for event in events if isinstance(event, LogLineEvent))
-    assert [event.data.cap_bytes for event in truncated] == [20_000]
-    assert 19_000 < kept <= 20_000
+    assert [event.data.cap_bytes for event in truncated] == [10_000]
+    assert 9_000 < kept <= 10_000 + 100, "and a line that the server says itself"
     steps = [event.data.step for event in events if isinstance(event, StepFinishedEvent)]
     assert steps[-1] is Step.ACCESS
     assert len(steps) == 7
+
+
+async def caps_of(lab: Lab, cluster_id: UUID) -> list[int]:
+    """Return after how many bytes the log of each try was cut off."""
+    events = await lab.events(cluster_id)
+    return [each.data.cap_bytes for each in events if isinstance(each, LogTruncatedEvent)]
+
+
+async def kept_bytes(lab: Lab, cluster_id: UUID) -> int:
+    events = await lab.events(cluster_id)
+    return sum(len(event.data.text) + 1 for event in events if isinstance(event, LogLineEvent))
+
+
+async def test_a_flood_that_is_cancelled_and_tried_again_fills_no_disk(lab: Lab) -> None:
+    lab.log_cap_bytes = 64_000
+    cluster_id = await lab.ask(simulate="flood:99999999:0")
+    async with lab.running():
+        for tries in range(1, 7):
+
+            async def is_cut_off(tries: int = tries) -> bool:
+                return len(await caps_of(lab, cluster_id)) == tries
+
+            await eventually(is_cut_off)
+            await lab.cancel(cluster_id)
+            await lab.reaches(cluster_id, Phase.FAILED)
+            await all_done(lab)
+            if tries < 6:
+                await lab.retry(cluster_id)
+    caps = await caps_of(lab, cluster_id)
+    assert caps[0] == 32_000
+    assert all(later < earlier for earlier, later in itertools.pairwise(caps))
+    assert caps[-1] >= 1000, "the last try has a log too"
+    assert sum(caps) < 64_000
+    assert await kept_bytes(lab, cluster_id) < sum(caps) + 6 * 500, "what the server says itself"
+
+
+async def test_one_flood_after_the_other_of_a_user_fills_no_disk_either(lab: Lab) -> None:
+    lab.log_cap_bytes = 8_000
+    asked = []
+    async with lab.running():
+        for _ in range(10):
+            asked.append(await lab.ask(simulate="flood:1000:0"))
+            await lab.reaches(asked[-1], Phase.READY, seconds=60)
+    caps = [cap for cluster_id in asked for cap in await caps_of(lab, cluster_id)]
+    assert caps[:8] == [4_000] * 8
+    assert sum(caps) <= 4 * 8_000 + 8 * 200, "a line that does not fit leaves a little"
+    assert max(caps[8:]) < 1000
 
 
 async def test_not_more_creates_at_a_time_than_allowed(lab: Lab) -> None:

@@ -112,7 +112,12 @@ async def test_a_lease_that_ran_out_is_claimed_anew_and_the_old_worker_is_told(l
     attempt_id = uuids.uuid7()
     async with lab.database.transaction() as session:
         attempt = await attempts.start(
-            session, old.cluster_id, host_id=here, driver="simulated", attempt_id=attempt_id
+            session,
+            old.cluster_id,
+            host_id=here,
+            driver="simulated",
+            attempt_id=attempt_id,
+            log_cap_bytes=10**9,
         )
         assert attempt.number == 1
         await attempts.advance(session, new, attempt_id, known=0, offset=7, recorder_state={"a": 1})
@@ -161,7 +166,12 @@ async def test_what_lives_on_a_host_is_left_to_it(lab: Lab) -> None:
     attempt_id = uuids.uuid7()
     async with lab.database.transaction() as session:
         await attempts.start(
-            session, cluster_id, host_id=there, driver="simulated", attempt_id=attempt_id
+            session,
+            cluster_id,
+            host_id=there,
+            driver="simulated",
+            attempt_id=attempt_id,
+            log_cap_bytes=10**9,
         )
     assert await claim(lab, here) is None
     async with lab.database.transaction() as session:

@@ -237,7 +237,12 @@ async def test_a_server_that_died_before_it_started_anything(lab: Lab) -> None:
         )
         moved = PhaseChanged(from_=Phase.PENDING, to=Phase.PROVISIONING, reason="Claimed")
         await attempts.start(
-            session, cluster_id, host_id=here, driver="simulated", attempt_id=uuids.uuid7()
+            session,
+            cluster_id,
+            host_id=here,
+            driver="simulated",
+            attempt_id=uuids.uuid7(),
+            log_cap_bytes=10**9,
         )
         await event_log.append(
             session, cluster_id, [Draft(AttemptStarted(attempt=1)), Draft(moved)]
