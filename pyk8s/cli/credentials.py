@@ -8,7 +8,7 @@ import typer
 
 from pyk8s.cli.command import command
 from pyk8s.cli.names import Name, find
-from pyk8s.cli.options import duration
+from pyk8s.cli.options import WHOLE_LIST, duration
 from pyk8s.cli.session import Session
 from pyk8s.cli.table import Cell, Column, Table
 from pyk8s.cli.words import plain, short, until
@@ -28,7 +28,7 @@ def register(group: typer.Typer) -> None:
         """List your credentials that open a cluster now. Each kubeconfig has its own."""
         async with session.lab() as lab:
             cluster = await find(lab, name)
-            document = await lab.get(f"/clusters/{cluster.id}/credentials")
+            document = await lab.get(f"/clusters/{cluster.id}/credentials", limit=WHOLE_LIST)
         session.show(
             document,
             name=lambda item: str(item["id"]),

@@ -6,6 +6,9 @@ import typer
 
 from pyk8s.cli.words import parse_duration
 
+WHOLE_LIST = 500
+"""The largest page of a list; a server keeps fewer tokens and credentials of a user than this."""
+
 
 def duration(text: str | int) -> int:
     """Read a duration that somebody typed, or a default, as seconds."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pyk8s.cli.command import command
-from pyk8s.cli.options import duration
+from pyk8s.cli.options import WHOLE_LIST, duration
 from pyk8s.cli.session import Session
 from pyk8s.cli.table import Cell, Column, Table
 from pyk8s.cli.words import plain, short, until
@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
     async def _(session: Session) -> None:
         """List your tokens, without their secrets."""
         async with session.lab() as lab:
-            document = await lab.get("/tokens")
+            document = await lab.get("/tokens", limit=WHOLE_LIST)
         session.show(
             document,
             name=lambda item: str(item["id"]),

@@ -31,7 +31,7 @@ class Tokens:
 
     async def list(self) -> Sequence[Token]:
         """Give all tokens, without their secrets."""
-        return understand(TokenList, await self._http.document("GET", "/tokens")).items
+        return understand(TokenList, {"items": await self._http.items("/tokens")}).items
 
     async def revoke(self, token_id: UUID | str) -> None:
         """End a token; from then on nobody can use it.

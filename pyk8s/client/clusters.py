@@ -10,8 +10,6 @@ from pyk8s.client.cluster import Cluster
 from pyk8s.client.http import Http
 from pyk8s.client.lifetime import path_of
 
-PAGE = 100
-
 
 class Clusters:
     """All clusters of the caller."""
@@ -75,20 +73,15 @@ class Clusters:
         include_deleted: bool = False,
     ) -> list[Cluster]:
         """Give all clusters that match, from all pages."""
-        params: dict[str, Any] = {"limit": PAGE}
+        params: dict[str, Any] = {}
         if phase:
             params["phase"] = phase
         if labels:
             params["label"] = [f"{key}={value}" for key, value in labels.items()]
         if include_deleted:
             params["include_deleted"] = "true"
-        found: list[Cluster] = []
-        while True:
-            page = await self._http.document("GET", "/clusters", params=params)
-            found += [Cluster(self._http, self._backoff, item) for item in page.get("items") or []]
-            if not page.get("next_cursor"):
-                return found
-            params["cursor"] = page["next_cursor"]
+        items = await self._http.items("/clusters", params)
+        return [Cluster(self._http, self._backoff, item) for item in items]
 
     async def delete(self, name_or_id: str | UUID) -> None:
         """Begin to delete a cluster. Safe to repeat.

@@ -29,8 +29,8 @@ class Credentials:
         Raises:
             NotFound: there is no such cluster, or it is somebody else's.
         """
-        document = await self._http.document("GET", f"{self._path}/credentials")
-        return understand(CredentialList, document).items
+        items = await self._http.items(f"{self._path}/credentials")
+        return understand(CredentialList, {"items": items}).items
 
     async def issue(self, name: str, *, expires_in_seconds: int | None = None) -> CreatedCredential:
         """Make one for the proxy; `name` says what it is for. Its secret is in the answer only.

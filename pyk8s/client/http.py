@@ -55,6 +55,10 @@ def user_agent() -> str:
     return f"pyk8s/{VERSION}"
 
 
+PAGE_ITEMS = 100
+"""So many items of a list are asked for at once."""
+
+
 class Http:
     """The REST side of one server.
 
@@ -109,6 +113,17 @@ class Http:
         """
         response = await self.send(method, path, **request)
         return self.document_of(response) if response.content else {}
+
+    async def items(self, path: str, params: Mapping[str, Any] | None = None) -> list[Any]:
+        """Give the items of all pages of a list. Raises as `document`."""
+        asked: dict[str, Any] = {**(params or {}), "limit": PAGE_ITEMS}
+        found: list[Any] = []
+        while True:
+            page = await self.document("GET", path, params=asked)
+            found += page.get("items") or []
+            if not page.get("next_cursor"):
+                return found
+            asked["cursor"] = page["next_cursor"]
 
     async def look(self, path: str) -> httpx.Response:
         """Make one GET of a path of the server itself, not of its API; give any answer.

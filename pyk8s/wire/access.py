@@ -45,6 +45,7 @@ class CredentialList(Answer):
     """The credentials of the caller that open a cluster now."""
 
     items: list[Credential]
+    next_cursor: str | None = None
 
 
 class CreatedCredential(Credential):

@@ -3,6 +3,7 @@
 import base64
 import re
 from functools import partial
+from http import HTTPMethod
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -20,11 +21,11 @@ from pyk8s.wire.accounts import Scope
 from pyk8s.wire.base import Ask
 from pyk8s.wire.cluster import Cluster
 from server.api import kubeconfig as files
-from server.api.auth import authenticate
+from server.api.auth import authenticate, require_own_page
 from server.api.clusters import owned
 from server.api.disconnect import while_connected
 from server.api.state import State
-from server.api.wire import answer, path_id, printable, read_body, read_query
+from server.api.wire import PageQuery, answer, next_page, path_id, printable, read_body, read_query
 from server.commands import credentials as commands
 from server.commands.credentials import Issued
 from server.errors import NoProxy
@@ -49,13 +50,18 @@ class KubeconfigQuery(Ask):
 async def kubeconfig(request: Request[State]) -> Response:
     """Give a kubeconfig with a credential of its own, which can be revoked."""
     principal = await authenticate(request, Scope.ACCESS)
+    require_own_page(request, principal)
     query = read_query(request, KubeconfigQuery)
     cluster = await owned(request, principal)
     endpoint = query.endpoint or (
         Endpoint.PROXY if request.state["proxy"] is not None else Endpoint.DIRECT
     )
     give = _through_proxy if endpoint is Endpoint.PROXY else _direct
-    text = await give(request, principal, cluster, query.expires_in_seconds)
+    if request.method == HTTPMethod.HEAD:  # a look at the headers makes no credential
+        await commands.way_into(request.state["database"], cluster)
+        text = ""
+    else:
+        text = await give(request, principal, cluster, query.expires_in_seconds)
     filename = f"pyk8s-{cluster.name}.yaml"
     return Response(
         text,
@@ -161,10 +167,14 @@ async def create_credential(request: Request[State]) -> Response:
 async def list_credentials(request: Request[State]) -> Response:
     """List the caller's credentials for a cluster, newest first."""
     principal = await authenticate(request, Scope.ACCESS)
+    query = read_query(request, PageQuery)
     cluster = await owned(request, principal)
     async with request.state["database"].reading() as session:
-        found = await credentials.of_cluster(session, cluster.id, principal.user.id)
-    return answer(CredentialList(items=found))
+        page = await credentials.of_cluster(
+            session, cluster.id, principal.user.id, limit=query.limit, cursor=query.cursor
+        )
+    listed = CredentialList(items=page.items, next_cursor=page.next_cursor)
+    return answer(listed, 200, next_page(request, page.next_cursor))
 
 
 async def revoke_credential(request: Request[State]) -> Response:

@@ -10,6 +10,7 @@ from server.api import access, apps, images
 from server.api import resources as inside
 from server.api.endpoint import BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors
 from server.api.streams import TooManySockets
+from server.api.wire import PageQuery
 from server.errors import (
     ClusterAway,
     ImageRefused,
@@ -35,7 +36,7 @@ ACCESS: Final = (
         f"{CLUSTER}/kubeconfig",
         access.kubeconfig,
         {200: "application/yaml"},
-        (*CALLER, NotFound, NotReady, NoProxy, ValidationFailed),
+        (*UNSAFE, NotFound, NotReady, NoProxy, QuotaExceeded, ValidationFailed),
         query=access.KubeconfigQuery,
     ),
     Endpoint(
@@ -43,7 +44,7 @@ ACCESS: Final = (
         f"{CLUSTER}/credentials",
         access.create_credential,
         {201: ways.CreatedCredential},
-        (*UNSAFE, *BODY, NotFound, NotReady, NoProxy),
+        (*UNSAFE, *BODY, NotFound, NotReady, NoProxy, QuotaExceeded),
         body=ways.CreateCredential,
     ),
     Endpoint(
@@ -52,6 +53,7 @@ ACCESS: Final = (
         access.list_credentials,
         {200: ways.CredentialList},
         (*CALLER, NotFound),
+        query=PageQuery,
     ),
     Endpoint(
         "DELETE",

@@ -17,7 +17,7 @@ from pyk8s.wire.base import Ask
 from server.api.arrival import peer, shows_others
 from server.api.auth import authenticate, clear_cookie, require_same_origin, set_cookie
 from server.api.state import State, session_lifetime
-from server.api.wire import answer, path_id, printable, read_body, read_query
+from server.api.wire import PageQuery, answer, next_page, path_id, printable, read_body, read_query
 from server.commands import accounts as commands
 from server.commands.accounts import Admission, SignedIn
 from server.commands.credentials import logout_everywhere
@@ -129,10 +129,15 @@ async def create_token(request: Request[State]) -> Response:
 
 
 async def list_tokens(request: Request[State]) -> Response:
-    """List the caller's tokens."""
+    """List the caller's tokens, newest first."""
     principal = await authenticate(request)
+    query = read_query(request, PageQuery)
     async with request.state["database"].reading() as session:
-        return answer(TokenList(items=await accounts.tokens_of(session, principal.user.id)))
+        page = await accounts.tokens_of(
+            session, principal.user.id, limit=query.limit, cursor=query.cursor
+        )
+    listed = TokenList(items=page.items, next_cursor=page.next_cursor)
+    return answer(listed, 200, next_page(request, page.next_cursor))
 
 
 async def revoke_token(request: Request[State]) -> Response:

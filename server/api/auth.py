@@ -119,6 +119,21 @@ def require_same_origin(connection: HTTPConnection[State]) -> None:
         raise _cross_origin(origin)
 
 
+def require_own_page(connection: HTTPConnection[State], principal: Principal) -> None:
+    """Let a GET that makes something with the cookie come from our own page or address bar only.
+
+    SameSite=Strict lets a page on another port of the same host through, which is the same site;
+    an image on it is enough for a GET. Browsers say where they ask from in Sec-Fetch-Site, those
+    before 2023 do not; a program sends no such header.
+
+    Raises:
+        CrossOrigin: a page of another origin asks.
+    """
+    site = connection.headers.get("sec-fetch-site")
+    if principal.session_id is not None and site not in {None, "same-origin", "none"}:
+        raise _cross_origin(connection.headers.get("origin"))
+
+
 def _cross_origin(origin: str | None) -> CrossOrigin:
     shown = (origin or "none")[:100]
     return CrossOrigin(

@@ -1,14 +1,12 @@
 """Create, list, get, delete, what lies between, and the way into a cluster."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from pydantic import BeforeValidator, Field
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from pyk8s.wire.accounts import Scope
-from pyk8s.wire.base import Ask
 from pyk8s.wire.cluster import (
     USABLE,
     Cluster,
@@ -20,8 +18,10 @@ from pyk8s.wire.cluster import (
 from server.api.auth import authenticate
 from server.api.state import State
 from server.api.wire import (
+    PageQuery,
     answer,
     id_or_name,
+    next_page,
     read_body,
     read_query,
     refused,
@@ -41,14 +41,12 @@ MAX_KEY_LENGTH = 255
 GONE = 204
 
 
-class ListQuery(Ask):
+class ListQuery(PageQuery):
     """Which clusters."""
 
     phase: Annotated[list[Phase], BeforeValidator(several)] = Field(default_factory=list)
     label: Annotated[list[str], BeforeValidator(several)] = Field(default_factory=list)
     include_deleted: bool = False
-    limit: int = Field(100, ge=1, le=500)
-    cursor: str | None = Field(None, max_length=200)
 
 
 async def create(request: Request[State]) -> Response:
@@ -79,11 +77,7 @@ async def list_all(request: Request[State]) -> Response:
             limit=query.limit,
             cursor=query.cursor,
         )
-    headers = {}
-    if page.next_cursor is not None:
-        rest = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
-        target = urlencode([*rest, ("cursor", page.next_cursor)])
-        headers["Link"] = f'<{request.url.path}?{target}>; rel="next"'
+    headers = next_page(request, page.next_cursor)
     return answer(ClusterList(items=page.items, next_cursor=page.next_cursor), 200, headers)
 
 

@@ -29,7 +29,7 @@ from server.api.access_endpoints import ACCESS, INSIDE
 from server.api.endpoint import API, BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors, Handler
 from server.api.problems import response_of
 from server.api.streams import TooManySockets
-from server.api.wire import require_no_body
+from server.api.wire import PageQuery, require_no_body
 from server.errors import (
     ClusterAway,
     CrossOrigin,
@@ -100,10 +100,17 @@ ENDPOINTS: Final = (
         f"{API}/tokens",
         accounts.create_token,
         {201: words.CreatedToken},
-        (*UNSAFE, *BODY),
+        (*UNSAFE, *BODY, QuotaExceeded),
         body=words.CreateToken,
     ),
-    Endpoint("GET", f"{API}/tokens", accounts.list_tokens, {200: words.TokenList}, CALLER),
+    Endpoint(
+        "GET",
+        f"{API}/tokens",
+        accounts.list_tokens,
+        {200: words.TokenList},
+        CALLER,
+        query=PageQuery,
+    ),
     Endpoint(
         "DELETE",
         f"{API}/tokens/{{token_id}}",

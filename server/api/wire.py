@@ -4,22 +4,25 @@ import json
 from collections.abc import Collection, Mapping
 from http import HTTPMethod
 from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from pyk8s.wire.accounts import USERNAME_PATTERN
-from pyk8s.wire.base import MAX_INTEGER, check_text
+from pyk8s.wire.base import MAX_INTEGER, Ask, check_text
 from pyk8s.wire.cluster import CLUSTER_NAME_PATTERN, LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 from pyk8s.wire.service import FieldError
 from pyk8s.wire.terminals import KUBERNETES_LABEL_PATTERN, POD_PATTERN
 from server.api.state import State
 from server.errors import NotFound, TooLarge, UnsupportedMediaType, ValidationFailed, in_words
+from server.store.cursors import MAX_CURSOR_CHARS
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_SHOWN = 100
+MAX_PAGE: Final = 500
 MAX_ERRORS: Final = 20
 """So many wrong fields are listed: a body of unknown fields must not be answered with more bytes
 than it has."""
@@ -241,6 +244,22 @@ def text_in_header(request: HTTPConnection[State], name: str, *, max_chars: int)
     except ValueError as error:
         fix = "correct the header, or leave it out"
         raise refused(name, str(error), fix=fix, given=given) from error
+
+
+class PageQuery(Ask):
+    """Which page of a list."""
+
+    limit: int = Field(100, ge=1, le=MAX_PAGE)
+    cursor: str | None = Field(None, max_length=MAX_CURSOR_CHARS)
+
+
+def next_page(request: Request[State], cursor: str | None) -> dict[str, str]:
+    """Give the header that names the next page of a list (RFC 8288), if there is one."""
+    if cursor is None:
+        return {}
+    rest = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    target = urlencode([*rest, ("cursor", cursor)])
+    return {"Link": f'<{request.url.path}?{target}>; rel="next"'}
 
 
 def printable(header: str) -> str:

@@ -33,7 +33,12 @@ def start_controllers(tasks: anyio.abc.TaskGroup, settings: Settings, database: 
             tick=partial(anyio.sleep, idle.TICK_SECONDS),
         )
     )
-    if settings.log_retention_days:
-        older_than = timedelta(days=settings.log_retention_days)
-        tick = partial(anyio.sleep, retention.TICK_SECONDS)
-        tasks.start_soon(partial(retention.run, database, older_than=older_than, tick=tick))
+    days = settings.log_retention_days
+    tasks.start_soon(
+        partial(
+            retention.run,
+            database,
+            older_than=timedelta(days=days) if days else None,
+            tick=partial(anyio.sleep, retention.TICK_SECONDS),
+        )
+    )

@@ -16,13 +16,14 @@ from server.commands.throttle import Throttle
 from server.errors import (
     Forbidden,
     NotFound,
+    QuotaExceeded,
     SetupCodeRequired,
     SignupClosed,
     UsernameTaken,
     WrongCredentials,
 )
 from server.secrets import BEARER_PREFIX, Passwords, hash_secret, new_secret
-from server.store import accounts
+from server.store import accounts, clusters
 from server.store.accounts import Principal
 from server.store.database import Database, WriteSession
 
@@ -40,6 +41,12 @@ class Admission:
     is_open: bool
     needs_setup_code: bool
     """Whether the first person has to prove that they run the server."""
+
+
+MAX_TOKENS = 200
+"""Living ones of one user: a list that a person can still look through."""
+
+QUOTA_RETRY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +238,7 @@ async def create_token(
 
     Raises:
         Forbidden: the caller lacks a scope that the token should have.
+        QuotaExceeded: the caller has as many tokens as one may have.
     """
     beyond = set(request.scopes) - principal.scopes
     if beyond:
@@ -247,6 +255,14 @@ async def create_token(
         else timedelta(seconds=request.expires_in_seconds)
     )
     async with database.transaction() as session:
+        await clusters.lock_owner(session, principal.user.id)
+        if await accounts.count_tokens(session, principal.user.id) >= MAX_TOKENS:
+            raise QuotaExceeded(
+                f"you have {MAX_TOKENS} tokens",
+                fix="revoke those that no program uses (pyk8s tokens list, pyk8s tokens revoke, or "
+                "the page of your account), or give the next ones an end",
+                retry_after=QUOTA_RETRY_SECONDS,
+            )
         token = await accounts.add_token(
             session,
             token_id=uuids.uuid7(),

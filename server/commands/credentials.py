@@ -10,13 +10,13 @@ from pyk8s.wire.access import MIN_CREDENTIAL_SECONDS, Credential, Endpoint
 from pyk8s.wire.cluster import USABLE, Cluster, Phase
 from pyk8s.wire.facts import CredentialIssued, CredentialRevoked
 from pyk8s.wire.service import FieldError
-from server.errors import NotFound, NotReady, Unavailable, ValidationFailed
+from server.errors import NotFound, NotReady, QuotaExceeded, Unavailable, ValidationFailed
 from server.kube import certificates
 from server.secrets import Sealer, hash_secret, new_secret
 from server.store import access, accounts, apps, clusters, credentials, event_log
 from server.store.access import WayIn
 from server.store.accounts import Principal
-from server.store.database import Database, WriteSession, now
+from server.store.database import Database, ReadSession, WriteSession, now
 from server.store.event_log import Draft
 from server.telemetry import get_logger
 
@@ -28,6 +28,11 @@ MAX_DIRECT_SECONDS = 24 * 3600
 """A certificate goes to the cluster without us, so it shall not be good for long."""
 
 MAX_NAME_LENGTH = 80
+
+MAX_OF_CLUSTER = 200
+"""Living credentials of one user for one cluster: a list that a person can still look through."""
+
+QUOTA_RETRY_SECONDS = 60
 
 log = get_logger(__name__)
 
@@ -77,6 +82,8 @@ async def issue_for_proxy(
     await way_into(database, cluster)
     secret = new_secret(SECRET_PREFIX)
     async with database.transaction() as session:
+        await clusters.lock(session, cluster.id)  # two at a time must not both take the last place
+        await _require_room(session, cluster.id, principal.user.id)
         credential = await credentials.add(
             session,
             credential_id=uuids.uuid7(),
@@ -112,6 +119,8 @@ async def issue_direct(
         raise NotReady(f"the cluster is {cluster.phase}, so it signs nothing", fix="resume it")
     lifetime = _lifetime(seconds, MAX_DIRECT_SECONDS)
     async with database.reading() as session:
+        # Before the certificate is signed: one that is not listed could not be revoked.
+        await _require_room(session, cluster.id, principal.user.id)
         at = await now(session)
     if cluster.expires_at is not None:
         lifetime = min(lifetime, cluster.expires_at - at)
@@ -125,6 +134,8 @@ async def issue_direct(
         seconds=int(lifetime.total_seconds()),
     )
     async with database.transaction() as session:
+        await clusters.lock(session, cluster.id)  # two at a time must not both take the last place
+        await _require_room(session, cluster.id, principal.user.id)
         credential = await credentials.add(
             session,
             credential_id=credential_id,
@@ -149,12 +160,13 @@ async def revoke(
         Unavailable: it is a certificate, and the cluster does not answer.
     """
     async with database.reading() as session:
-        living = await credentials.of_cluster(session, cluster_id, user_id)
+        endpoint = await credentials.endpoint_of(
+            session, cluster_id=cluster_id, user_id=user_id, credential_id=credential_id
+        )
         way = await access.way_into(session, cluster_id)
-    found = next((each for each in living if each.id == credential_id), None)
-    if found is None:
+    if endpoint is None:
         raise NotFound("you have no such credential", fix="see the list of the cluster's")
-    if found.endpoint is Endpoint.DIRECT and way is not None:
+    if endpoint is Endpoint.DIRECT and way is not None:
         await certificates.revoke(way, sealer, credential_id)
     async with database.transaction() as session:
         # The cluster's row first, as whoever deletes it does.
@@ -185,16 +197,20 @@ async def logout_everywhere(database: Database, sealer: Sealer, *, user_id: UUID
             ]
             if revoked:
                 await event_log.append(session, cluster_id, revoked)
+    certificates_of: dict[UUID, list[UUID]] = {}
     for cluster_id, credential_id, endpoint in ended:
-        if endpoint is not Endpoint.DIRECT:
-            continue
+        if endpoint is Endpoint.DIRECT:
+            certificates_of.setdefault(cluster_id, []).append(credential_id)
+    for cluster_id, ids in certificates_of.items():
         async with database.reading() as session:
             way = await access.way_into(session, cluster_id)
+        if way is None:
+            continue
         try:
-            if way is not None:
+            for credential_id in ids:
                 await certificates.revoke(way, sealer, credential_id)
-        except Unavailable as error:
-            log.warning("certificate_not_revoked", id=str(credential_id), reason=error.detail)
+        except Unavailable as error:  # each of the others would wait as long
+            log.warning("certificates_not_revoked", cluster=str(cluster_id), reason=error.detail)
 
 
 def _lifetime(seconds: int | None, most: int) -> timedelta:
@@ -207,6 +223,21 @@ def _lifetime(seconds: int | None, most: int) -> timedelta:
             ],
         )
     return timedelta(seconds=min(seconds or DEFAULT_SECONDS, most))
+
+
+async def _require_room(session: ReadSession, cluster_id: UUID, user_id: UUID) -> None:
+    """Check that the user may have another credential.
+
+    Raises:
+        QuotaExceeded: there are as many as one may have.
+    """
+    if await credentials.count_living(session, cluster_id, user_id) >= MAX_OF_CLUSTER:
+        raise QuotaExceeded(
+            f"you have {MAX_OF_CLUSTER} credentials for this cluster",
+            fix="revoke those that nobody uses (pyk8s kubeconfig list and revoke), or use one file "
+            "again: each download is a credential of its own",
+            retry_after=QUOTA_RETRY_SECONDS,
+        )
 
 
 async def _tell_issued(

@@ -1,16 +1,23 @@
-"""Gives up the lines of old logs. What happened to a cluster is kept for ever, its log is not."""
+"""Removes what is kept for a time only: lines of old logs, and what gave access once.
+
+What happened to a cluster is kept for ever.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
 from server.errors import LabError
-from server.store import log_chunks
+from server.store import ended_access, log_chunks
 from server.store.database import Database
 from server.telemetry import get_logger
 
 TICK_SECONDS: Final = 600.0
 BATCH: Final = 50
+ROWS: Final = 1000
+ACCESS_KEPT: Final = timedelta(days=30)
+"""A session, token or credential is kept so long after its end: whoever looks into a break-in wants
+to know when it was used last."""
 log = get_logger(__name__)
 
 
@@ -30,16 +37,34 @@ async def give_up(database: Database, *, older_than: timedelta) -> int:
             return total
 
 
+async def remove_ended(database: Database, *, older_than: timedelta = ACCESS_KEPT) -> int:
+    """Remove sessions, tokens, credentials and keys that ended so long ago, and tell how many.
+
+    Raises:
+        Unavailable: PostgreSQL does not answer.
+    """
+    total = 0
+    while True:
+        async with database.transaction() as session:
+            removed = await ended_access.remove(session, older_than=older_than, limit=ROWS)
+        total += removed
+        if removed < ROWS:
+            return total
+
+
 async def run(
-    database: Database, *, older_than: timedelta, tick: Callable[[], Awaitable[None]]
+    database: Database, *, older_than: timedelta | None, tick: Callable[[], Awaitable[None]]
 ) -> None:
-    """Remove at every tick until cancelled."""
+    """Remove at every tick until cancelled. `older_than` None: logs are kept for ever."""
     while True:
         try:
-            removed = await give_up(database, older_than=older_than)
+            ended = await remove_ended(database)
+            removed = 0 if older_than is None else await give_up(database, older_than=older_than)
         except LabError as error:
             log.warning("retention_failed", code=error.code, detail=error.detail)
         else:
             if removed:
                 log.info("logs_removed", clusters=removed)
+            if ended:
+                log.info("ended_access_removed", rows=ended)
         await tick()

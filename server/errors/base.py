@@ -211,11 +211,11 @@ class UnsupportedMediaType(LabError):
 
 
 class QuotaExceeded(LabError):
-    """The caller has as many clusters as they may have."""
+    """The caller has as many as they may have: of clusters, apps, tokens or credentials."""
 
     code = "quota_exceeded"
     status = 429
-    title = "Your clusters are used up"
+    title = "You have as many as you may have"
 
 
 class TooManyAttempts(LabError):

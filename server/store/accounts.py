@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pyk8s.wire.accounts import Scope, Token, User
+from server.store import cursors
 from server.store.database import ReadSession, WriteSession
-from server.store.hints import tell_revoked
+from server.store.hints import tell_all_revoked, tell_revoked
 from server.store.tables import POOL, SessionRow, TokenRow, UserRow
 
 TOUCH_AFTER = timedelta(seconds=60)
 """`last_used_at` is written at most this often, so that reading does not become writing."""
+
+
+MAX_SESSIONS = 50
+"""Signed-in browsers of one user. More than a person has; a script that signs in ends its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,20 @@ async def open_session(
     user_agent: str,
     lifetime: timedelta,
 ) -> None:
-    """Keep a signed-in browser."""
+    """Keep a signed-in browser. Those beyond `MAX_SESSIONS` that were used least lately end."""
+    of_user = select(SessionRow.id).where(
+        SessionRow.user_id == user_id,
+        SessionRow.revoked_at.is_(None),
+        SessionRow.expires_at > func.now(),
+    )
+    surplus = of_user.order_by(SessionRow.last_used_at.desc()).offset(MAX_SESSIONS - 1)
+    ended = await session.scalars(
+        update(SessionRow)
+        .where(SessionRow.id.in_(surplus))
+        .values(revoked_at=func.now())
+        .returning(SessionRow.id)
+    )
+    await tell_all_revoked(session, ended.all())
     session.add(
         SessionRow(
             id=session_id,
@@ -217,14 +235,42 @@ async def add_token(
     return _token(row)
 
 
-async def tokens_of(session: ReadSession, user_id: UUID) -> list[Token]:
-    """Give the tokens that a user could still use or has let expire, newest first."""
-    rows = await session.scalars(
-        select(TokenRow)
-        .where(TokenRow.user_id == user_id, TokenRow.revoked_at.is_(None))
-        .order_by(TokenRow.created_at.desc(), TokenRow.id)
+@dataclass(frozen=True, slots=True)
+class TokenPage:
+    """Some tokens, and where the next ones begin."""
+
+    items: list[Token]
+    next_cursor: str | None
+
+
+async def tokens_of(
+    session: ReadSession, user_id: UUID, *, limit: int, cursor: str | None = None
+) -> TokenPage:
+    """Give the tokens that a user could still use or has let expire, newest first.
+
+    Raises:
+        ValidationFailed: the cursor is none of ours.
+    """
+    query = select(TokenRow).where(TokenRow.user_id == user_id, TokenRow.revoked_at.is_(None))
+    if cursor is not None:
+        query = query.where(
+            tuple_(TokenRow.created_at, TokenRow.id) < tuple_(*cursors.decode(cursor))
+        )
+    query = query.order_by(TokenRow.created_at.desc(), TokenRow.id.desc()).limit(limit + 1)
+    items = [_token(row) for row in await session.scalars(query)]
+    more = len(items) > limit
+    items = items[:limit]
+    return TokenPage(items, cursors.encode(items[-1].created_at, items[-1].id) if more else None)
+
+
+async def count_tokens(session: ReadSession, user_id: UUID) -> int:
+    """Count the tokens that a user could still use."""
+    living = select(func.count()).where(
+        TokenRow.user_id == user_id,
+        TokenRow.revoked_at.is_(None),
+        or_(TokenRow.expires_at.is_(None), TokenRow.expires_at > func.now()),
     )
-    return [_token(row) for row in rows]
+    return (await session.execute(living)).scalar_one()
 
 
 async def revoke_token(session: WriteSession, *, user_id: UUID, token_id: UUID) -> bool:
@@ -248,5 +294,4 @@ async def revoke_all_of(session: WriteSession, user_id: UUID) -> None:
             .values(revoked_at=func.now())
             .returning(table.id)
         )
-        for credential_id in ended.all():
-            await tell_revoked(session, credential_id)
+        await tell_all_revoked(session, ended.all())

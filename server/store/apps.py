@@ -10,7 +10,7 @@ from pyk8s.wire.apps import App, AppKind, PublishApp
 from pyk8s.wire.cluster import Phase
 from server.store.access_tables import AccessRow, AppRow
 from server.store.database import ReadSession, WriteSession
-from server.store.hints import tell_revoked
+from server.store.hints import tell_all_revoked, tell_revoked
 from server.store.tables import ClusterRow, UserRow
 
 
@@ -195,5 +195,4 @@ async def end_links_of(session: WriteSession, user_id: UUID, *, app_id: UUID | N
     ended = await session.scalars(
         update(AppRow).where(*which).values(generation=AppRow.generation + 1).returning(AppRow.id)
     )
-    for each in ended.all():
-        await tell_revoked(session, each)
+    await tell_all_revoked(session, ended.all())

@@ -1,10 +1,8 @@
 """Clusters: asking for one, and reading snapshots. Changes go through `event_log`."""
 
-import base64
-import binascii
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pyk8s.wire.cluster import MAX_TTL_SECONDS, USABLE, Cluster, Phase
 from pyk8s.wire.facts import Created, EventData
-from pyk8s.wire.service import FieldError
-from server.errors import NotFound, ValidationFailed
-from server.store import event_log
+from server.errors import NotFound
+from server.store import cursors, event_log
 from server.store.cluster_rows import snapshot_of
 from server.store.database import ReadSession, WriteSession
 from server.store.tables import ClusterRow, Installation, UserRow
@@ -159,35 +156,13 @@ async def list_of(
         query = query.where(ClusterRow.labels.contains(dict(labels)))
     if cursor is not None:
         query = query.where(
-            tuple_(ClusterRow.created_at, ClusterRow.id) < tuple_(*_decode_cursor(cursor))
+            tuple_(ClusterRow.created_at, ClusterRow.id) < tuple_(*cursors.decode(cursor))
         )
     query = query.order_by(ClusterRow.created_at.desc(), ClusterRow.id.desc()).limit(limit + 1)
     items = [_cluster(found) for found in await session.execute(query)]
     more = len(items) > limit
     items = items[:limit]
-    return Page(items, _encode_cursor(items[-1]) if more else None)
-
-
-def _encode_cursor(last: Cluster) -> str:
-    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode()
-
-
-def _decode_cursor(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        text = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii")
-        at, cluster_id = text.split(" ")
-        place = datetime.fromisoformat(at), UUID(cluster_id)
-        # An instant in UTC, as they are written here. With the offset of a forged one it may lie
-        # outside of all years that Python knows.
-        if place[0].tzinfo is not UTC:
-            raise ValueError("not in UTC")
-        return place
-    except (ValueError, binascii.Error) as error:
-        raise ValidationFailed(
-            "the cursor is not one that this server gave",
-            fix="start again without it",
-            errors=[FieldError(field="cursor", message="unknown cursor")],
-        ) from error
+    return Page(items, cursors.encode(items[-1].created_at, items[-1].id) if more else None)
 
 
 async def count_living(session: ReadSession, owner_id: UUID | None = None) -> int:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
 
 from pyk8s.wire.access import Credential, Endpoint
 from pyk8s.wire.cluster import Phase
+from server.store import cursors
 from server.store.access_tables import AccessRow, CredentialRow
 from server.store.database import ReadSession, WriteSession
-from server.store.hints import tell_revoked
+from server.store.hints import tell_all_revoked, tell_revoked
 from server.store.tables import ClusterRow, UserRow
 
 TOUCH_AFTER = timedelta(seconds=60)
@@ -128,14 +129,60 @@ async def touch(session: WriteSession, ids: set[UUID]) -> None:
     )
 
 
-async def of_cluster(session: ReadSession, cluster_id: UUID, user_id: UUID) -> list[Credential]:
-    """Give the credentials of a user that still open a cluster, newest first."""
-    rows = await session.scalars(
-        select(CredentialRow)
-        .where(CredentialRow.cluster_id == cluster_id, CredentialRow.user_id == user_id, *_living())
-        .order_by(CredentialRow.created_at.desc(), CredentialRow.id)
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some credentials, and where the next ones begin."""
+
+    items: list[Credential]
+    next_cursor: str | None
+
+
+async def of_cluster(
+    session: ReadSession,
+    cluster_id: UUID,
+    user_id: UUID,
+    *,
+    limit: int,
+    cursor: str | None = None,
+) -> Page:
+    """Give the credentials of a user that still open a cluster, newest first.
+
+    Raises:
+        ValidationFailed: the cursor is none of ours.
+    """
+    row = CredentialRow
+    query = select(row).where(row.cluster_id == cluster_id, row.user_id == user_id, *_living())
+    if cursor is not None:
+        query = query.where(tuple_(row.created_at, row.id) < tuple_(*cursors.decode(cursor)))
+    query = query.order_by(row.created_at.desc(), row.id.desc()).limit(limit + 1)
+    items = [_credential(found) for found in await session.scalars(query)]
+    more = len(items) > limit
+    items = items[:limit]
+    return Page(items, cursors.encode(items[-1].created_at, items[-1].id) if more else None)
+
+
+async def count_living(session: ReadSession, cluster_id: UUID, user_id: UUID) -> int:
+    """Count the credentials of a user that still open a cluster."""
+    row = CredentialRow
+    living = select(func.count()).where(
+        row.cluster_id == cluster_id, row.user_id == user_id, *_living()
     )
-    return [_credential(row) for row in rows]
+    return (await session.execute(living)).scalar_one()
+
+
+async def endpoint_of(
+    session: ReadSession, *, cluster_id: UUID, user_id: UUID, credential_id: UUID
+) -> Endpoint | None:
+    """Give where a living credential is used. None: the user has no such one for this cluster."""
+    found = await session.scalar(
+        select(CredentialRow.endpoint).where(
+            CredentialRow.id == credential_id,
+            CredentialRow.cluster_id == cluster_id,
+            CredentialRow.user_id == user_id,
+            *_living(),
+        )
+    )
+    return None if found is None else Endpoint(found)
 
 
 async def revoke(
@@ -196,6 +243,5 @@ async def revoke_all_of(session: WriteSession, user_id: UUID) -> list[tuple[UUID
         .returning(CredentialRow.cluster_id, CredentialRow.id, CredentialRow.endpoint)
     )
     ended = [(cluster, credential, Endpoint(endpoint)) for cluster, credential, endpoint in rows]
-    for _, credential_id, _ in ended:
-        await tell_revoked(session, credential_id)
+    await tell_all_revoked(session, [credential_id for _, credential_id, _ in ended])
     return ended

@@ -5,14 +5,14 @@ heartbeat watch it; after every new connection the receivers are told that they 
 something, and while there is none they are told so every second.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import anyio
 import asyncpg
-from sqlalchemy import func, select
+from sqlalchemy import ARRAY, Text, cast, func, select
 
 from server.store.database import WriteSession
 from server.telemetry import get_logger
@@ -54,6 +54,13 @@ class EventHint:
 async def tell_revoked(session: WriteSession, ended: UUID) -> None:
     """Hint, when the transaction commits, that something was ended before its time."""
     await session.execute(select(func.pg_notify(REVOKED_CHANNEL, str(ended))))
+
+
+async def tell_all_revoked(session: WriteSession, ended: Sequence[UUID]) -> None:
+    """Hint the same of many in one statement."""
+    if ended:
+        ids = func.unnest(cast([str(each) for each in ended], ARRAY(Text)))
+        await session.execute(select(func.pg_notify(REVOKED_CHANNEL, ids)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ export type PoolState = Schemas["PoolState"];
 
 const REQUEST_TIMEOUT_MS = 20_000;
 
+/** The largest page of a list; the server keeps fewer of each than this. */
+const WHOLE_LIST = { limit: 500 };
+
 const http = createClient<paths>({
   // Looked up for each call, and never longer than a person waits.
   fetch: (request) => globalThis.fetch(request, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) }),
@@ -110,7 +113,12 @@ export const api = {
         parseAs: "text",
       }),
     ),
-  credentials: (id: string) => unwrap(http.GET("/api/v1/clusters/{id_or_name}/credentials", at(id))),
+  credentials: (id: string) => 
+    unwrap(
+      http.GET("/api/v1/clusters/{id_or_name}/credentials", {
+        params: { path: { id_or_name: id }, query: WHOLE_LIST },
+      }),
+    ),
   revokeCredential: (id: string, credential_id: string) =>
     unwrap(
       http.DELETE("/api/v1/clusters/{id_or_name}/credentials/{credential_id}", {
@@ -130,7 +138,7 @@ export const api = {
     ),
   endAppLinks: (id: string, appId: string) =>
     unwrap(http.DELETE("/api/v1/clusters/{id_or_name}/apps/{app_id}/links", appAt(id, appId))),
-  tokens: () => unwrap(http.GET("/api/v1/tokens")),
+  tokens: () => unwrap(http.GET("/api/v1/tokens", { params: { query: WHOLE_LIST } })),
   createToken: (body: Schemas["CreateToken"]) => unwrap<CreatedToken>(http.POST("/api/v1/tokens", { body })),
   revokeToken: (id: string) => unwrap(http.DELETE("/api/v1/tokens/{token_id}", { params: { path: { token_id: id } } })),
   pool: () => unwrap<Schemas["PoolList"]>(http.GET("/api/v1/admin/pool")),

@@ -96,7 +96,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the caller's tokens. */
+        /** List the caller's tokens, newest first. */
         get: operations["accounts_list_tokens"];
         put?: never;
         /** Make a token; its secret is told this once. */
@@ -1291,6 +1291,11 @@ export interface components {
         CredentialList: {
             /** Items */
             items: components["schemas"]["Credential"][];
+            /**
+             * Next Cursor
+             * @default null
+             */
+            next_cursor: string | null;
         };
         /**
          * CredentialRevoked
@@ -3297,7 +3302,10 @@ export interface operations {
     };
     accounts_list_tokens: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3411,6 +3419,15 @@ export interface operations {
             };
             /** @description `validation`: The request is not valid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded`: You have as many as you may have */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3610,11 +3627,11 @@ export interface operations {
     clusters_list_all: {
         parameters: {
             query?: {
+                limit?: number;
+                cursor?: string | null;
                 phase?: ("pending" | "provisioning" | "ready" | "paused" | "failed" | "deleting" | "deleted")[];
                 label?: string[];
                 include_deleted?: boolean;
-                limit?: number;
-                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -3748,7 +3765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `quota_exceeded`: Your clusters are used up */
+            /** @description `quota_exceeded`: You have as many as you may have */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4689,7 +4706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: Not allowed */
+            /** @description `forbidden`: Not allowed; `cross_origin`: Request from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4725,6 +4742,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `quota_exceeded`: You have as many as you may have */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
@@ -4738,7 +4764,10 @@ export interface operations {
     };
     access_list_credentials: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
             header?: never;
             path: {
                 /** @description A cluster's id, or the name of a living one. */
@@ -4885,6 +4914,15 @@ export interface operations {
             };
             /** @description `validation`: The request is not valid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded`: You have as many as you may have */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5127,7 +5165,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `quota_exceeded`: Your clusters are used up */
+            /** @description `quota_exceeded`: You have as many as you may have */
             429: {
                 headers: {
                     [name: string]: unknown;
