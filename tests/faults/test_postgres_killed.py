@@ -132,12 +132,16 @@ async def test_a_killed_postgresql_is_started_again(kills: int, record_property:
                 (await http.get(url, params={"limit": 100}, headers=each.person.headers)).json()
                 for each in customers
             ]
-            last = {}
-            for each in customers:
-                for cluster_id in each.acknowledged:
-                    last[cluster_id] = await ready(site, http, each, cluster_id)
-                    if cluster_id != each.acknowledged[0]:  # the machine has room for some only
-                        await http.delete(f"{url}/{cluster_id}", headers=each.person.headers)
+            last: dict[str, int] = {}
+
+            async def see_ready(customer: Customer, cluster_id: str) -> None:
+                last[cluster_id] = await ready(site, http, customer, cluster_id)
+                if cluster_id != customer.acknowledged[0]:  # the machine has room for some only
+                    await http.delete(f"{url}/{cluster_id}", headers=customer.person.headers)
+
+            await asyncio.gather(
+                *(see_ready(each, made) for each in customers for made in each.acknowledged)
+            )
             for follower in followers:
                 follower.goal = last[str(follower.place.cluster_id)]
             async with asyncio.timeout(60):
