@@ -33,7 +33,7 @@ def shows_others(headers: Headers, *, in_container: bool) -> bool:
     if origin is not None and not is_loopback_host(urlsplit(origin).hostname or origin):
         return True
     for address in _listed(headers, FORWARDED_FOR):
-        if not (is_loopback_host(address) or (in_container and _is_private(address))):
+        if not (is_loopback_host(address) or (in_container and is_private(address))):
             return True
     if forwarded_hosts:
         return "forwarded" in headers
@@ -57,7 +57,8 @@ def _hostname(host: str) -> str:
     return found[1] if found is not None else ""
 
 
-def _is_private(address: str) -> bool:
+def is_private(address: str) -> bool:
+    """Return whether an address is one of a private network."""
     try:
         return ip_address(address).is_private
     except ValueError:

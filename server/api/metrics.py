@@ -1,6 +1,7 @@
 """GET /metrics: what the server sees of itself, for Prometheus.
 
-Nothing is counted beside the work that is done: each scrape asks, with a handful of queries.
+Nothing is counted beside the work that is done: a scrape asks, with a handful of queries, at most
+once a second for all who scrape.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -21,11 +22,16 @@ from starlette.responses import Response
 from pyk8s.wire.admin import PoolState
 from pyk8s.wire.cluster import Phase
 from server import __version__
-from server.api.service import readiness_of
-from server.api.state import State
+from server.api.auth import authenticate
+from server.api.readiness import is_from_here
+from server.api.shared import Shared
+from server.api.state import Readiness, State
+from server.api.streams import Streams
 from server.commands.pool import states
+from server.config import Settings
 from server.errors import Unavailable
 from server.store import census, forecasts
+from server.store.database import Database
 
 SHOWN: Final = [phase for phase in Phase if phase is not Phase.DELETED]
 
@@ -84,34 +90,49 @@ class Seen(Collector):
 
 async def metrics(request: Request[State]) -> Response:
     """Give what is to be watched, as Prometheus reads it. Without PostgreSQL it is less."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    registry.register(Seen(await _see(request.state)))
+    await _let_in(request)
     return Response(
-        generate_latest(registry),
+        await request.state["metrics"].get(),
         media_type=CONTENT_TYPE_LATEST,
         headers={"Cache-Control": "no-store"},
     )
 
 
-async def _see(state: State) -> dict[Gauge, Values]:
-    host, readiness = await readiness_of(state)
+async def _let_in(request: Request[State]) -> None:
+    """Require a sign-in where the operator wants one; without one nobody is refused."""
+    if request.state["settings"].metrics_access == "signed-in" and not is_from_here(request):
+        await authenticate(request)
+
+
+async def exposition(
+    settings: Settings, database: Database, streams: Streams, readiness: Shared[Readiness]
+) -> bytes:
+    """Write all of it in Prometheus's format."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(Seen(await _see(settings, database, streams, await readiness.get())))
+    return generate_latest(registry)
+
+
+async def _see(
+    settings: Settings, database: Database, streams: Streams, readiness: Readiness
+) -> dict[Gauge, Values]:
     seen: dict[Gauge, Values] = {
-        INFO: {(__version__, host.driver if host is not None else "none"): 1},
+        INFO: {(__version__, readiness.driver): 1},
         READY: {(): readiness.is_ready},
         CHECK: {(check.name,): check.ok for check in readiness.checks},
-        STREAMS: {(): state["streams"].open_count},
+        STREAMS: {(): streams.open_count},
     }
     if any(check.name == "postgresql" and not check.ok for check in readiness.checks):
         return seen  # to ask once more would take as long again
     try:
-        return seen | dict([each async for each in _count(state)])
+        return seen | dict([each async for each in _count(settings, database)])
     except Unavailable:
         return seen
 
 
-async def _count(state: State) -> AsyncIterator[tuple[Gauge, Values]]:
-    async with state["database"].reading() as session:
+async def _count(settings: Settings, database: Database) -> AsyncIterator[tuple[Gauge, Values]]:
+    async with database.reading() as session:
         found = await census.take(session)
         expected = await forecasts.expected(session)
     yield CLUSTERS, {(phase.value,): found.clusters.get(phase.value, 0) for phase in SHOWN}
@@ -125,7 +146,7 @@ async def _count(state: State) -> AsyncIterator[tuple[Gauge, Values]]:
             for quantile, seconds in (("0.5", each.p50), ("0.95", each.p95))
         },
     )
-    yield POOL, dict(_pool(await states(state["database"], state["settings"].pool_sizes)))
+    yield POOL, dict(_pool(await states(database, settings.pool_sizes)))
 
 
 def _pool(found: Iterable[PoolState]) -> Iterator[tuple[tuple[str, str], float]]:

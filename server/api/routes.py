@@ -20,6 +20,7 @@ from server.api import (
     documents,
     events,
     metrics,
+    readiness,
     service,
     stream,
     terminal_socket,
@@ -255,10 +256,10 @@ ENDPOINTS: Final = (
     Endpoint(
         "GET",
         "/readyz",
-        service.readyz,
+        readiness.readyz,
         {200: Health, 503: Health},
         (ValidationFailed,),
-        query=service.ReadyQuery,
+        query=readiness.ReadyQuery,
         public=True,
     ),
 )

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TypedDict
 
 from pyk8s.wire.service import Check
+from server.api.shared import Shared
 from server.api.streams import Streams
 from server.apps.gate import AppGate
 from server.commands.setup_code import SetupCode
@@ -24,6 +25,8 @@ from server.secrets import Passwords, Sealer
 from server.store.database import Database
 from server.terminals.terminals import Terminals
 
+NO_DRIVER = "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Documents:
@@ -32,6 +35,19 @@ class Documents:
     openapi: bytes
     asyncapi: bytes
     stream_page: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What readyz found."""
+
+    checks: list[Check]
+    driver: str = NO_DRIVER
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything that is required works."""
+        return all(check.ok for check in self.checks if check.required)
 
 
 class State(TypedDict):
@@ -58,20 +74,10 @@ class State(TypedDict):
     own_host: OwnHost
     measuring: Measuring
     documents: Documents
+    readiness: Shared[Readiness]
+    metrics: Shared[bytes]
 
 
 def session_lifetime(settings: Settings) -> timedelta:
     """How long somebody stays signed in."""
     return timedelta(hours=settings.session_hours)
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """What readyz found."""
-
-    checks: list[Check]
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether everything that is required works."""
-        return all(check.ok for check in self.checks if check.required)

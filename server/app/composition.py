@@ -12,10 +12,13 @@ import anyio
 import anyio.to_thread
 
 from server.api import descriptions
-from server.api.state import State
+from server.api.metrics import exposition
+from server.api.readiness import Watched, look
+from server.api.shared import Shared
+from server.api.state import Readiness, State
 from server.api.streams import Streams
 from server.app.controllers import start_controllers
-from server.app.database import database_of, key_of, prepare_data_dir
+from server.app.database import database_dir_of, database_of, key_of, prepare_data_dir
 from server.app.driver import driver_of
 from server.app.setup import prepared_setup
 from server.app.ways import ways_of
@@ -38,6 +41,9 @@ from server.transport.accepting import policy_of
 
 ANNOUNCE_SECONDS = 30.0
 """So long the start waits for the provisioner: what an earlier server said may not be true now."""
+
+HEALTH_SECONDS = 1.0
+"""`/readyz` and `/metrics` ask at most so often, however many read them."""
 
 
 @asynccontextmanager
@@ -110,6 +116,11 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
                 await provisioner.announced.wait()
         if settings.plays("controllers"):
             start_controllers(tasks, settings, database)
+        identity = identity_of(settings) if settings.listens_for_proxy_on is not None else None
+        at_most = partial(Shared, seconds=HEALTH_SECONDS, monotonic=time.monotonic)
+        readiness: Shared[Readiness] = at_most(
+            Watched(partial(look, settings, database, identity, database_dir_of(settings)))
+        )
         yield State(
             settings=settings,
             database=database.for_people(),
@@ -124,13 +135,15 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
             waker=ways.waker,
             use=ways.use,
             app_gate=ways.app_gate,
-            proxy=identity_of(settings) if settings.listens_for_proxy_on is not None else None,
+            proxy=identity,
             lookout=lookout,
             terminals=terminals,
             images=images,
             own_host=own_host,
             measuring=Measuring(),
             documents=descriptions.write(),
+            readiness=readiness,
+            metrics=at_most(partial(exposition, settings, database, streams, readiness)),
         )
         tasks.cancel_scope.cancel()
 

@@ -42,6 +42,11 @@ def key_of(settings: Settings) -> bytes:
     return load_or_make_key(settings.data_dir / "secret.key")
 
 
+def database_dir_of(settings: Settings) -> Path | None:
+    """Return where the embedded PostgreSQL keeps its data; None: another PostgreSQL is used."""
+    return settings.data_dir / "postgres" if settings.database_url is None else None
+
+
 @asynccontextmanager
 async def database_of(settings: Settings) -> AsyncIterator[Database]:
     """Connect to PostgreSQL, starting our own when no other is named, and migrate it.

@@ -86,6 +86,11 @@ class Settings(Capacity):
         description="How many requests may wait at once for a connection to PostgreSQL. What comes "
         "beyond gets 503 `database_busy` with `Retry-After`.",
     )
+    metrics_access: Literal["open", "signed-in"] = Field(
+        "open",
+        description="Who may read /metrics. `signed-in`: programs with a token, and those on this "
+        "machine.",
+    )
     migrate: Literal["auto", "off"] = Field(
         "auto", description="Whether the server applies pending migrations when it starts."
     )

@@ -82,6 +82,14 @@ class Outage:
     retry_after: float | None = None
 
 
+@dataclass(slots=True)
+class Signs:
+    """When (monotonic) PostgreSQL last refused for a reason that an operator should know."""
+
+    full_at: float = float("-inf")
+    busy_at: float = float("-inf")
+
+
 def _no_outage() -> Outage | None:
     return None
 
@@ -115,6 +123,7 @@ class Database:
         self.outage = outage
         """Returns why PostgreSQL is away, where this process looks after it."""
         self._uniform = uniform
+        self.signs = Signs()
         self._lane = Lane.SERVER
         self._gate = Gate(
             pool_size,
@@ -258,6 +267,7 @@ class Database:
     def _refusal(self, state: str = "") -> Unavailable:
         """Say what is wrong, by the SQLSTATE of the error if PostgreSQL told one."""
         if state == _DISK_FULL:
+            self.signs.full_at = time.monotonic()
             return DatabaseFull(
                 f"the disk of PostgreSQL on {self.place} is full: what is there can be read, "
                 "nothing can be changed",
@@ -265,6 +275,7 @@ class Database:
                 retry_after=self._uniform(*FULL_SECONDS),
             )
         if state == _TOO_MANY_CONNECTIONS:
+            self.signs.busy_at = time.monotonic()
             return DatabaseBusy(
                 "more is asked of the database than it answers in time",
                 fix="nothing was changed: try again in a moment",

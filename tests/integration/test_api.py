@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from pyk8s.wire.service import Problem
+from server.api.readiness import certificate_check, clock_check
 from server.api.routes import ENDPOINTS
-from server.api.service import certificate_check, clock_check
 from tests.integration.conftest import Caller, LabServer
 
 JSON = {"Content-Type": "application/json"}

@@ -649,7 +649,7 @@ export interface paths {
             cookie?: never;
         };
         /** Say whether the server can do its work, and with `verbose` why not. */
-        get: operations["service_readyz"];
+        get: operations["readiness_readyz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -6331,7 +6331,7 @@ export interface operations {
             };
         };
     };
-    service_readyz: {
+    readiness_readyz: {
         parameters: {
             query?: {
                 verbose?: string | null;
