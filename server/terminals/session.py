@@ -28,6 +28,13 @@ CHUNK_BYTES: Final = 32 * 1024
 SLOW_SECONDS: Final = 15.0
 """A client that holds the shell up for so long without moving is let go."""
 
+UNSEEN_BYTES_PER_SECOND: Final = 1024 * 1024
+"""Output that nobody looks at is read no faster, and the shell waits: a build goes on, a program
+that prints without an end does not keep the server and Docker busy."""
+
+DEBT_SECONDS: Final = 0.05
+"""The shell is held up for no less: a line now and then costs nothing."""
+
 INPUTS: Final = 16
 """Pieces of input, of 64 KiB at most, that wait for the shell to take them."""
 
@@ -110,6 +117,7 @@ class Session:
         typed: Callable[[], None] = lambda: None,
         ring_bytes: int = RING_BYTES,
         slow_seconds: float = SLOW_SECONDS,
+        unseen_bytes_per_second: float = UNSEEN_BYTES_PER_SECOND,
     ) -> None:
         """`clock` is monotonic seconds, `now` this machine's time; `typed` hears of input."""
         self.id = session_id
@@ -126,6 +134,9 @@ class Session:
         self._now = now
         self._on_typed = typed
         self._slow_seconds = slow_seconds
+        self._unseen_rate = unseen_bytes_per_second
+        self._debt_seconds = 0.0
+        self._seen = anyio.Event()
         self._ring = Ring(ring_bytes)
         self._clients: set[Client] = set()
         self._news = anyio.Event()
@@ -178,6 +189,18 @@ class Session:
                 await self._wait_for(behind)
             self._ring.append(data)
             self._tell()
+            if not self._clients:
+                await self._slow_down(len(data))
+
+    async def _slow_down(self, count: int) -> None:
+        """Wait as long as so many bytes may take while nobody looks, or until somebody does."""
+        self._debt_seconds += count / self._unseen_rate
+        if self._debt_seconds < DEBT_SECONDS:
+            return
+        debt, self._debt_seconds = self._debt_seconds, 0.0
+        seen = self._seen
+        with anyio.move_on_after(debt):
+            await seen.wait()
 
     def _behind(self) -> dict[Client, int]:
         return {
@@ -224,6 +247,8 @@ class Session:
         client = Client(max(wanted, self._ring.start))
         self._clients.add(client)
         self.left_alone_at = None
+        self._seen.set()
+        self._seen = anyio.Event()
         try:
             yield client, client.sent - wanted
         finally:

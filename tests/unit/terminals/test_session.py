@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from server.terminals import session as sessions
@@ -154,7 +155,7 @@ async def test_one_who_begins_with_the_oldest_byte_loses_none_to_what_comes() ->
 
 async def test_who_acknowledges_is_sent_no_more_than_the_window() -> None:
     shell = PlayedShell()
-    async with running(shell) as session:
+    async with running(shell, unseen_bytes_per_second=1e12) as session:
         for _ in range(40):
             await shell.say.send(b"x" * 20_000)
         await settled(shell)
@@ -211,3 +212,39 @@ async def test_it_is_ended_from_outside_once() -> None:
         await session.type(b"x")
         await session.resize(1, 1)
         assert (shell.typed, shell.sizes) == ([], [])
+
+
+class Flood(PlayedShell):
+    """Prints without an end."""
+
+    async def read(self) -> bytes:
+        self.reads += 1
+        await anyio.lowlevel.checkpoint()
+        return b"x" * CHUNK_BYTES
+
+
+async def test_a_flood_that_nobody_looks_at_is_held_up_until_somebody_does() -> None:
+    shell = Flood()
+    async with running(shell, unseen_bytes_per_second=1.0) as session:
+        await anyio.wait_all_tasks_blocked()
+        assert shell.reads == 1  # 32 KiB, which may take nine hours
+        with session.attached(None) as (client, _):
+            taken = 0
+            while taken < 10 * HOLD_BYTES:
+                taken += len(await take(session, client))
+        reads = shell.reads
+        assert reads >= 10 * HOLD_BYTES // CHUNK_BYTES
+        await anyio.wait_all_tasks_blocked()
+        assert shell.reads <= reads + 2  # it is held up again
+
+
+async def test_a_few_lines_that_nobody_looks_at_wait_for_nothing() -> None:
+    shell = PlayedShell()
+    async with running(shell) as session:
+        for number in range(500):
+            await shell.say.send(b"line %d\n" % number)
+        await anyio.wait_all_tasks_blocked()
+        assert shell.reads == 501
+        with session.attached(None) as (client, lost):
+            assert lost == 0
+            assert (await take(session, client)).endswith(b"line 499\n")
