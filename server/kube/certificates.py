@@ -1,7 +1,10 @@
 """Client certificates for people: signed by the cluster, one group and one binding for each.
 
 A certificate cannot be revoked in Kubernetes. So each speaks for a group of its own, which may do
-everything as long as there is a binding that says so; the binding can be deleted.
+everything as long as there is a binding that says so; the binding can be deleted. The user in it is
+its own too, `ann:` and the end of the credential's id: rights that somebody gives to `ann` are not
+the certificate's, and do not outlive the binding. Whoever was the administrator may have made
+another way in on purpose; that one ends with the cluster.
 """
 
 import asyncio
@@ -21,6 +24,15 @@ ISSUE_SECONDS: Final = 25.0
 
 def _name(credential_id: UUID) -> str:
     return f"pyk8s:credential:{credential_id}"
+
+
+def _user(username: str, credential_id: UUID) -> str:
+    """Name the user of a certificate: the person, and the end of the credential's id.
+
+    No username has a colon. A common name has 64 characters at most (RFC 5280, A.1), so not the
+    whole id.
+    """
+    return f"{username}:{credential_id.hex[-12:]}"
 
 
 def administrator(way: WayIn, sealer: Sealer) -> Credentials:
@@ -51,7 +63,11 @@ async def issue(
         ):
             await kube_identity.bind(client, name=name, group=name)
             return await kube_identity.sign(
-                client, name=name, user=username, groups=(name,), seconds=seconds
+                client,
+                name=name,
+                user=_user(username, credential_id),
+                groups=(name,),
+                seconds=seconds,
             )
     except DriverError as error:
         raise _unavailable(error) from error

@@ -71,6 +71,8 @@ async def all_of_it(ann: Caller, path: str, pod: str, folder: Path) -> None:
     proxied, credential = await issued(ann, path, "proxy", folder)
     assert "ann" in await proxied.run("auth", "whoami")
     assert "yes" in await proxied.run("auth", "can-i", "*", "*")
+    said = await proxied.fails("auth", "can-i", "get", "pods", "--as", "nobody")
+    assert "(Forbidden): impersonation" in said
     inside = ("exec", "-i", pod, "-c", "main", "--")
     assert await proxied.run(*inside, "cat", typed=b"typed") == "typed"
     await copies(proxied, pod, folder)
@@ -79,8 +81,10 @@ async def all_of_it(ann: Caller, path: str, pod: str, folder: Path) -> None:
     await publishes(ann, path, pod)
     await ends(ann, f"{path}/credentials/{credential}", proxied, pod)
     direct, credential = await issued(ann, path, "direct", folder)
-    assert "ann" in await direct.run("auth", "whoami")
+    assert f"ann:{credential[-12:]}" in await direct.run("auth", "whoami")
     await direct.run("get", "nodes")
+    bound = ("create", "clusterrolebinding", "keep", "--clusterrole", "cluster-admin")
+    await direct.run(*bound, "--user", "ann")  # which is not what the certificate is for
     assert (await ann.http.delete(f"{path}/credentials/{credential}")).status_code == 204
     assert "Forbidden" in await direct.fails("get", "nodes")
 
