@@ -239,8 +239,17 @@ class Driver(Protocol):
             DriverError: the machine cannot be asked.
         """
 
-    async def answers(self, attempt_id: UUID, directory: Path) -> bool:
-        """Ask whether the finished cluster's API server answers now. Never raises."""
+    async def forget_access(self, directory: Path) -> None:
+        """Remove what the attempt's directory still has of what `finish` returned.
+
+        To be called when that is stored. Twice is no error.
+        """
+
+    async def answers(self, attempt_id: UUID, kubeconfig: str) -> bool:
+        """Ask whether the finished cluster's API server answers now. Never raises.
+
+        `kubeconfig`: as `finish` returned it.
+        """
 
     async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
         """See to it that this server reaches the API servers of running clusters.
@@ -265,11 +274,11 @@ class Driver(Protocol):
             DriverError: they cannot be ended.
         """
 
-    async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
+    async def wake(self, attempt_id: UUID, kubeconfig: str, *, with_nodes: bool = False) -> None:
         """Let a cluster go on where it was stopped, and wait until its API server answers.
 
         One that runs is no error, and one whose nodes have ended meanwhile is started.
-        `with_nodes`: wait until its nodes are Ready, too.
+        `kubeconfig`: as `finish` returned it. `with_nodes`: wait until its nodes are Ready, too.
 
         Raises:
             DriverError: it cannot go on, or does not answer in time.

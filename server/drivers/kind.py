@@ -58,12 +58,15 @@ from server.drivers.kind_pieces import (
     network_name,
 )
 from server.drivers.kind_shell import open_shell
+from server.drivers.kube_api import Credentials
 from server.drivers.node_limits import USUAL_LIMITS, LimitOptions, NodeLimits
 from server.drivers.node_volumes import NodeVolumes
 from server.drivers.subnets import check_pool
 from server.templates import is_tuned
 
 CONFIG: Final = "config.yaml"
+KUBECONFIG: Final = "kubeconfig"
+"""The administrator's, which kind writes: there from the end of a create until it is stored."""
 SCRIPT: Final = "node.sh"
 TUNED: Final = Path(__file__).with_name("kind_tuned.py")
 WAIT: Final = "2m"
@@ -185,7 +188,7 @@ class KindDriver:
                 str(self._kind), "create", "cluster",
                 "--name", spec.kind_name,
                 "--config", str(spec.directory / CONFIG),
-                "--kubeconfig", str(spec.directory / "kubeconfig"),
+                "--kubeconfig", str(spec.directory / KUBECONFIG),
                 "--wait", WAIT,
                 # What failed stays, so that it can be looked into; `delete` removes it.
                 "--retain",
@@ -197,8 +200,10 @@ class KindDriver:
 
     async def finish(self, spec: AttemptSpec) -> Access:
         """Ask the API server itself: kind exits well even when its own waiting timed out."""
-        kubeconfig, url = await self._access(spec.attempt_id, spec.directory)
+        file = spec.directory / KUBECONFIG
+        kubeconfig = await anyio.to_thread.run_sync(kube_api.read_file, file)
         credentials = kube_api.read_kubeconfig(kubeconfig)
+        url = await self._url_of(spec.attempt_id, credentials)
         await self._volumes.keep(spec.attempt_id, spec.directory)
         beside = asyncio.gather(
             self._isolation.ready(),
@@ -217,24 +222,26 @@ class KindDriver:
             await beside
         return Access(kubeconfig=kubeconfig, internal_url=url, proxy_identity=identity)
 
-    async def answers(self, attempt_id: UUID, directory: Path) -> bool:
+    async def forget_access(self, directory: Path) -> None:
+        """Remove the administrator's kubeconfig that kind wrote: only its sealed copy is kept."""
+        await anyio.to_thread.run_sync(partial((directory / KUBECONFIG).unlink, missing_ok=True))
+
+    async def answers(self, attempt_id: UUID, kubeconfig: str) -> bool:
         """Ask for the readiness of the API server and of its nodes."""
         try:
-            kubeconfig, url = await self._access(attempt_id, directory)
             credentials = kube_api.read_kubeconfig(kubeconfig)
+            url = await self._url_of(attempt_id, credentials)
             async with kube_api.connect(credentials, url) as client:
                 return await kube_api.is_usable(client)
         except DriverError:
             return False
 
-    async def _access(self, attempt_id: UUID, directory: Path) -> tuple[str, str]:
-        """Give the administrator's kubeconfig, and where this server reaches the API server."""
-        kubeconfig = await anyio.to_thread.run_sync(kube_api.read_file, directory / "kubeconfig")
-        url = kube_api.read_kubeconfig(kubeconfig).server
-        if self._options.in_container:
-            await self._docker.join(network_name(attempt_id))
-            url = f"https://{kind_name(attempt_id)}-control-plane:{API_PORT}"
-        return kubeconfig, url
+    async def _url_of(self, attempt_id: UUID, credentials: Credentials) -> str:
+        """Say where this server reaches the API server."""
+        if not self._options.in_container:
+            return credentials.server
+        await self._docker.join(network_name(attempt_id))
+        return f"https://{kind_name(attempt_id)}-control-plane:{API_PORT}"
 
     async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
         """Join the clusters' networks again when the server's container was made anew.
@@ -255,14 +262,13 @@ class KindDriver:
         """End every node."""
         await kind_pause.stop(self._docker, kind_name(attempt_id))
 
-    async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
+    async def wake(self, attempt_id: UUID, kubeconfig: str, *, with_nodes: bool = False) -> None:
         """Thaw every node, or start those that have ended, and ask the API server."""
         await kind_pause.wake(self._docker, kind_name(attempt_id))
         await self._limits.apply([kind_name(attempt_id)])
-        kubeconfig, url = await self._access(attempt_id, directory)
-        await kind_pause.wait_until_awake(
-            kube_api.read_kubeconfig(kubeconfig), url, with_nodes=with_nodes
-        )
+        credentials = kube_api.read_kubeconfig(kubeconfig)
+        url = await self._url_of(attempt_id, credentials)
+        await kind_pause.wait_until_awake(credentials, url, with_nodes=with_nodes)
 
     async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
         """Start a shell in the control-plane node."""

@@ -155,7 +155,7 @@ class SimulatedDriver:
 
     async def finish(self, spec: AttemptSpec) -> Access:
         """Give a kubeconfig that says what it is."""
-        if not await self.answers(spec.attempt_id, spec.directory):
+        if not self._is_there(spec.attempt_id):
             raise DriverError(_NOT_ANSWERING)
         return Access(
             kubeconfig=_KUBECONFIG.format(name=spec.kind_name),
@@ -184,9 +184,15 @@ class SimulatedDriver:
         del known  # the name of each directory tells
         return await anyio.to_thread.run_sync(_find, self._pieces)
 
-    async def answers(self, attempt_id: UUID, directory: Path) -> bool:
+    async def forget_access(self, directory: Path) -> None:
+        """Nothing was written."""
+
+    async def answers(self, attempt_id: UUID, kubeconfig: str) -> bool:
         """Tell whether there is a control plane."""
-        del directory
+        del kubeconfig
+        return self._is_there(attempt_id)
+
+    def _is_there(self, attempt_id: UUID) -> bool:
         return (self._pieces / kind_name(attempt_id) / "control-plane.json").exists()
 
     async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
@@ -200,10 +206,10 @@ class SimulatedDriver:
         """Write it down."""
         await anyio.to_thread.run_sync(partial(self._set_states, attempt_id, "exited"))
 
-    async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
+    async def wake(self, attempt_id: UUID, kubeconfig: str, *, with_nodes: bool = False) -> None:
         """Write it down."""
         del with_nodes  # they are as ready as it is
-        if not await self.answers(attempt_id, directory):
+        if not await self.answers(attempt_id, kubeconfig):
             raise DriverError(_NOT_ANSWERING)
         await anyio.to_thread.run_sync(partial(self._set_states, attempt_id, "running"))
 
@@ -215,7 +221,7 @@ class SimulatedDriver:
 
     async def shell(self, attempt_id: UUID, wish: ShellWish) -> Shell:
         """Start the script that plays the shell."""
-        if not await self.answers(attempt_id, self._pieces):
+        if not self._is_there(attempt_id):
             raise DriverError(_NOT_ANSWERING)
         where = f"the pod {wish.pod.namespace}/{wish.pod.name}" if wish.pod else "the control plane"
         arguments = {"cluster": wish.cluster_name, "user": wish.username, "where": where}

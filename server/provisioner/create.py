@@ -232,6 +232,8 @@ async def _open(shop: Workshop, holding: Holding, cluster: Cluster, attempt: Att
     seconds = time.monotonic() - began
     usage = await usage_of(shop.driver, attempt.id)
     await to_the_end(outcome.succeed(shop, holding, attempt, access, seconds=seconds, usage=usage))
+    # Should this server end before, the reconciler does it.
+    await shop.driver.forget_access(shop.directory(attempt))
 
 
 def _host(error: OSError) -> Explanation:

@@ -54,10 +54,9 @@ async def hand_over(shop: Workshop, holding: Holding) -> None:
 
 async def _wake(shop: Workshop, way: WayIn) -> str | None:
     """Wake it and see that it answers. Gives what is wrong with it."""
-    directory = shop.attempts_dir / str(way.attempt_id)
     try:
         async with asyncio.timeout(AWAKE_SECONDS):
-            await shop.driver.wake(way.attempt_id, directory, with_nodes=True)
+            await shop.driver.wake(way.attempt_id, shop.kubeconfig_of(way), with_nodes=True)
     except DriverError as error:
         return error.explanation.cause
     except TimeoutError:

@@ -22,7 +22,7 @@ from server.errors import LabError, Unavailable
 from server.provisioner import findings, launch, verdicts
 from server.provisioner.verdicts import Verdict, is_needed, judge
 from server.provisioner.workshop import Workshop
-from server.store import attempts, clusters, drift, jobs, sweep
+from server.store import access, attempts, clusters, drift, jobs, sweep
 from server.store.sweep import Standing
 from server.telemetry import get_logger
 
@@ -201,6 +201,8 @@ class Reconciler:
             if row.driver != self._shop.driver.name:
                 await self._say(row, verdicts.driver_away(row.driver))
                 continue
+            # An older server left it there, or one that ended between two steps.
+            await self._shop.driver.forget_access(self._shop.attempts_dir / str(row.attempt_id))
             each = found.get(row.attempt_id)
             verdict = judge(row, each.nodes if each is not None else {})
             if verdict is verdicts.SWITCHED_OFF:
@@ -240,11 +242,15 @@ class Reconciler:
 
     async def _ask(self, row: Standing) -> Verdict:
         """The nodes run again: is the cluster there again?"""
-        directory = self._shop.attempts_dir / str(row.attempt_id)
+        async with self._shop.database.reading() as session:
+            way = await access.way_into(session, row.cluster_id)
+        if way is None or way.attempt_id != row.attempt_id:  # it is being removed
+            return verdicts.SILENT
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                answers = await self._shop.driver.answers(row.attempt_id, directory)
-        except TimeoutError:
+                kubeconfig = self._shop.kubeconfig_of(way)
+                answers = await self._shop.driver.answers(row.attempt_id, kubeconfig)
+        except (TimeoutError, DriverError):
             answers = False
         return verdicts.RUNNING if answers else verdicts.SILENT
 

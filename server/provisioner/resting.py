@@ -1,8 +1,6 @@
 """The work on pause and wake jobs: a ready cluster is frozen, and goes on where it was."""
 
-from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 from pyk8s.wire.cluster import USABLE, Cluster, Condition, Phase
 from pyk8s.wire.facts import ConditionChanged, EventData, PhaseChanged
@@ -72,13 +70,8 @@ async def wake(shop: Workshop, holding: Holding) -> None:
     if cluster is None or way is None or cluster.phase is not Phase.PAUSED:
         await to_the_end(_close(shop, holding))
         return
-    await shop.driver.wake(way.attempt_id, directory_of(shop, way.attempt_id))
+    await shop.driver.wake(way.attempt_id, shop.kubeconfig_of(way))
     await to_the_end(_say_awake(shop, holding))
-
-
-def directory_of(shop: Workshop, attempt_id: UUID) -> Path:
-    """Where the files of an attempt are."""
-    return shop.attempts_dir / str(attempt_id)
 
 
 async def _say_awake(shop: Workshop, holding: Holding) -> None:

@@ -10,9 +10,11 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from pyk8s.wire.cluster import Cluster, Step
-from server.drivers.base import AttemptSpec, Driver
+from server.drivers.base import AttemptSpec, Driver, DriverError, Explanation
 from server.drivers.kind_output import plan
+from server.errors import StartFailed
 from server.secrets import Sealer
+from server.store.access import WayIn
 from server.store.attempts import Attempt
 from server.store.database import Database
 from server.templates import is_tuned
@@ -87,6 +89,24 @@ class Workshop:
     def directory(self, attempt: Attempt) -> Path:
         """Where the files of an attempt are."""
         return self.attempts_dir / str(attempt.id)
+
+    def kubeconfig_of(self, way: WayIn) -> str:
+        """Open the administrator's kubeconfig of a cluster.
+
+        Raises:
+            DriverError: it was sealed with another key.
+        """
+        try:
+            return self.sealer.open(way.sealed_kubeconfig).decode()
+        except StartFailed as error:
+            raise DriverError(
+                Explanation(
+                    code="kubeconfig_unreadable",
+                    title="The kubeconfig of the cluster cannot be read",
+                    cause=error.detail,
+                    fix=error.fix or "",
+                )
+            ) from error
 
     def spec(self, cluster: Cluster, attempt: Attempt) -> AttemptSpec:
         """Say what an attempt is to bring about."""

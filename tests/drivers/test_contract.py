@@ -94,6 +94,11 @@ async def test_a_life_from_prepare_to_delete(driver: Driver, tmp_path: Path) -> 
     again = await driver.finish(spec)
     assert replace(again, proxy_identity=access.proxy_identity) == access
 
+    for _ in range(2):
+        await driver.forget_access(spec.directory)
+    kept = [path for path in spec.directory.rglob("*") if path.is_file()]
+    assert not [path for path in kept if b"client-key-data" in path.read_bytes()]
+
     (found,) = await driver.list_attempts()
     assert found.attempt_id == spec.attempt_id
     assert len(found.pieces) >= 2
@@ -107,14 +112,14 @@ async def test_a_life_from_prepare_to_delete(driver: Driver, tmp_path: Path) -> 
         await driver.pause(spec.attempt_id)
     assert await states(driver) == {"paused"}
     for _ in range(2):
-        await driver.wake(spec.attempt_id, spec.directory, with_nodes=True)
+        await driver.wake(spec.attempt_id, access.kubeconfig, with_nodes=True)
     assert await states(driver) == {"running"}
-    assert await driver.answers(spec.attempt_id, spec.directory)
+    assert await driver.answers(spec.attempt_id, access.kubeconfig)
     await driver.pause(spec.attempt_id)
     for _ in range(2):
         await driver.stop(spec.attempt_id)
     assert await states(driver) == {"exited"}
-    await driver.wake(spec.attempt_id, spec.directory, with_nodes=True)
+    await driver.wake(spec.attempt_id, access.kubeconfig, with_nodes=True)
     assert await states(driver) == {"running"}
     await driver.pause(spec.attempt_id)
 

@@ -123,7 +123,7 @@ async def test_one_cluster_takes_no_more_than_its_limits_and_another_goes_on(
     assert 0.9 * PIDS < await peak <= PIDS
 
     await driver.stop(modest.attempt_id)
-    await driver.wake(modest.attempt_id, modest.directory)
+    await driver.wake(modest.attempt_id, access.kubeconfig)
     assert limits_on(f"{modest.kind_name}-control-plane") == wanted
 
 

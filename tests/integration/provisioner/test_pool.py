@@ -31,12 +31,12 @@ class Brittle(SimulatedDriver):
         self.never_wake: set[UUID] = set()
         self.never_answer: set[UUID] = set()
 
-    async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
+    async def wake(self, attempt_id: UUID, kubeconfig: str, *, with_nodes: bool = False) -> None:
         if attempt_id in self.never_wake:
             raise DriverError(NO)
         if attempt_id in self.never_answer:
             await asyncio.Event().wait()
-        await super().wake(attempt_id, directory, with_nodes=with_nodes)
+        await super().wake(attempt_id, kubeconfig, with_nodes=with_nodes)
 
 
 @pytest.fixture

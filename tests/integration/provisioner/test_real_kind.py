@@ -74,6 +74,12 @@ async def test_a_real_cluster_survives_a_stop_of_the_server_while_it_is_made(rea
                 way = await access.way_into(session, cluster_id)
             assert way is not None
             await people_come_in_under_their_names(real, cluster_id, way.attempt_id)
+            written = real.data_dir / "attempts" / str(way.attempt_id) / "kubeconfig"
+
+            async def is_gone() -> bool:
+                return not written.exists()
+
+            await eventually(is_gone)
             kubeconfig = real.data_dir / "kubeconfig"
             kubeconfig.write_bytes(real.sealer.open(way.sealed_kubeconfig))
             kubectl = ["kubectl", "--kubeconfig", str(kubeconfig), "-n", "kube-system", "get"]

@@ -30,6 +30,7 @@ class Watched(SimulatedDriver):
         self.hangs = False
         self.is_silent = False
         self.deleted: list[UUID] = []
+        self.forgotten: list[str] = []
         self.kept_reachable: list[UUID] = []
 
     async def keep_reachable(self, attempt_ids: Collection[UUID]) -> None:
@@ -53,8 +54,11 @@ class Watched(SimulatedDriver):
         self.deleted.append(attempt_id)
         await super().delete(attempt_id, directory)
 
-    async def answers(self, attempt_id: UUID, directory: Path) -> bool:
-        return not self.is_silent and await super().answers(attempt_id, directory)
+    async def forget_access(self, directory: Path) -> None:
+        self.forgotten.append(directory.name)
+
+    async def answers(self, attempt_id: UUID, kubeconfig: str) -> bool:
+        return not self.is_silent and await super().answers(attempt_id, kubeconfig)
 
     async def more_sweeps(self, count: int = 3) -> None:
         until = self.sweeps + count
@@ -115,6 +119,22 @@ async def test_orphans_go_and_what_is_not_ours_stays(lab: Lab, driver: Watched) 
     assert own_file.exists()
     assert kept not in driver.deleted
     assert [found.attempt_id for found in await driver.list_attempts()] == [kept]
+
+
+async def test_what_is_stored_does_not_stay_on_the_disk_also_after_a_crash(
+    lab: Lab, driver: Watched
+) -> None:
+    lab.sweep_seconds = 3600
+    async with lab.running():
+        _, attempt_id = await ready_cluster(lab)
+
+        async def is_forgotten() -> bool:
+            return driver.forgotten == [str(attempt_id)]
+
+        await eventually(is_forgotten)
+    driver.forgotten.clear()  # as if the server had ended right before
+    async with lab.running():
+        await eventually(is_forgotten)
 
 
 async def test_nothing_is_removed_at_first_sight(lab: Lab, driver: Watched) -> None:

@@ -39,11 +39,11 @@ class Drowsy(SimulatedDriver):
             raise DriverError(NO)
         await super().pause(attempt_id)
 
-    async def wake(self, attempt_id: UUID, directory: Path, *, with_nodes: bool = False) -> None:
+    async def wake(self, attempt_id: UUID, kubeconfig: str, *, with_nodes: bool = False) -> None:
         if self.wakes_to_fail:
             self.wakes_to_fail -= 1
             raise DriverError(NO)
-        await super().wake(attempt_id, directory, with_nodes=with_nodes)
+        await super().wake(attempt_id, kubeconfig, with_nodes=with_nodes)
 
 
 @pytest.fixture
