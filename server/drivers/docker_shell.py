@@ -65,12 +65,16 @@ class DockerShell:
 
     async def resize(self, rows: int, cols: int) -> None:
         """Tell the size of the window."""
+        if self._is_closed:
+            return
         with contextlib.suppress(aiohttp.ClientError, OSError, DockerError):
             with anyio.move_on_after(ASK_SECONDS):
                 await self._run.resize(h=rows, w=cols)
 
     async def exit_code(self) -> int | None:
-        """Ask Docker how it ended."""
+        """Ask Docker how it ended. It cannot be asked any more when this is closed."""
+        if self._is_closed:
+            return None
         with contextlib.suppress(aiohttp.ClientError, OSError, DockerError):
             with anyio.move_on_after(ASK_SECONDS):
                 for _ in range(TRIES):

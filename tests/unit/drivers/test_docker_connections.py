@@ -108,6 +108,8 @@ async def test_open_shells_take_no_connection_from_short_questions(
             await asyncio.gather(*(engine.nodes() for _ in range(20)))
             for shell in shells:
                 await shell.close()
+            await shells[0].resize(1, 1)  # after its end, as the contract has it, nothing happens
+            assert await shells[0].exit_code() is None
         await until_running(docker, 0)
     finally:
         await engine.close()
