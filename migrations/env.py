@@ -5,10 +5,9 @@ import os
 
 from alembic import context
 from sqlalchemy import Connection, pool
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from server.store.access_tables import AccessRow
-from server.store.database import driver_url
+from server.store.connecting import create_engine
 from server.store.event_tables import EventRow
 
 TABLES = {row.metadata for row in (AccessRow, EventRow)}
@@ -28,8 +27,8 @@ def run(connection: Connection) -> None:
 
 async def run_on(url: str) -> None:
     """Connect and run."""
-    engine = create_async_engine(
-        driver_url(url),
+    engine = create_engine(
+        url,
         poolclass=pool.NullPool,
         connect_args={"server_settings": {"lock_timeout": LOCK_TIMEOUT}},
     )

@@ -15,6 +15,7 @@ the name that labels its clusters, its authority, and what it knows of each atte
 SKIPPED: Final = (
     "postgres",
     "postgres.lock",
+    "setup-code",
     "server.lock",
     "server.pid",
     "server.log",

@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from pyk8s.wire.hosts import is_loopback_host
 from server.config.capacity import Capacity
+from server.config.database_url import parse
 from server.errors import StartFailed, in_words
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -74,7 +75,10 @@ class Settings(Capacity):
     database_url: SecretStr | None = Field(
         None,
         description="postgresql://user:password@host/database. Unset: an embedded PostgreSQL "
-        "in the data directory is started.",
+        "in the data directory is started. TLS as libpq has it: "
+        "`?sslmode=verify-full&sslrootcert=FILE`, with `sslcert=FILE&sslkey=FILE` for a "
+        "certificate of the server's own; `sslrootcert=system` for the authorities of the machine. "
+        "Without `sslmode` whoever answers is believed.",
     )
     database_pool_size: int = Field(
         10, ge=2, le=200, description="Connections of the server to PostgreSQL at most."
@@ -230,9 +234,8 @@ class Settings(Capacity):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        scheme = value.get_secret_value().partition("://")[0] if value else "postgresql"
-        if scheme not in {"postgresql", "postgres"}:
-            raise ValueError("has to begin with postgresql://, the one database it works with")
+        if value is not None:
+            parse(value.get_secret_value())
         return value
 
     @field_validator("network_pool")

@@ -21,7 +21,7 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from server.errors import (
@@ -33,6 +33,7 @@ from server.errors import (
     Unavailable,
     Unstorable,
 )
+from server.store.connecting import create_engine, mistrust
 from server.store.gate import Gate, Lane, LineFull, LineStopped
 
 ReadSession = NewType("ReadSession", AsyncSession)
@@ -94,14 +95,8 @@ def _no_outage() -> Outage | None:
     return None
 
 
-def driver_url(url: str) -> str:
-    """Write a PostgreSQL address for SQLAlchemy's asyncpg dialect."""
-    scheme, _, rest = url.partition("://")
-    return f"postgresql+asyncpg://{rest}" if scheme.startswith("postgres") else url
-
-
 def plain_url(url: str) -> str:
-    """Write a PostgreSQL address for asyncpg itself."""
+    """Write a PostgreSQL address without the name of a driver."""
     _, _, rest = url.partition("://")
     return f"postgresql://{rest}"
 
@@ -132,8 +127,8 @@ class Database:
             stopped_seconds=ACQUIRE_SECONDS,
             is_out=lambda: outage() is not None,
         )
-        self._engine = create_async_engine(
-            driver_url(url),
+        self._engine = create_engine(
+            url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=ACQUIRE_SECONDS,
@@ -299,11 +294,19 @@ class Database:
 
         Raises:
             Unavailable: there is none.
-            StartFailed: it answers, but the name, the password or the database is wrong.
+            StartFailed: it answers, but the name, the password, the database or its TLS is wrong.
         """
         try:
             async with self.reading() as session:
                 await session.execute(text("SELECT 1"))
+        except Unavailable as error:
+            if (why := mistrust(error)) is None:
+                raise
+            raise StartFailed(
+                f"PostgreSQL on {self.place} is not trusted: {why}",
+                fix="sslrootcert in PYK8S_DATABASE_URL has to name the authority of its "
+                "certificate, and the certificate has to name that host",
+            ) from error
         except (DBAPIError, asyncpg.PostgresError) as error:
             cause = getattr(error, "orig", None) or error
             raise StartFailed(

@@ -13,11 +13,12 @@ from typing import Final
 
 import asyncpg
 from sqlalchemy import pool, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.errors import StartFailed
 from server.store import migrate
-from server.store.database import APPLICATION_NAME, driver_url, plain_url
+from server.store.connecting import connect, create_engine
+from server.store.database import APPLICATION_NAME
 
 VERSION_TABLE: Final = "alembic_version"
 CONNECT_SECONDS: Final = 10.0
@@ -157,9 +158,7 @@ async def loading(url: str, *, revision: str, replace: bool) -> AsyncIterator[Lo
         StartFailed: it is not empty, or PostgreSQL refuses.
     """
     settings = {"application_name": f"{APPLICATION_NAME} restore", "statement_timeout": "0"}
-    engine = create_async_engine(
-        driver_url(url), poolclass=pool.NullPool, connect_args={"server_settings": settings}
-    )
+    engine = create_engine(url, poolclass=pool.NullPool, connect_args={"server_settings": settings})
     try:
         async with engine.begin() as connection:
             await connection.run_sync(migrate.lock)
@@ -204,9 +203,7 @@ async def _connect(url: str) -> asyncpg.Connection:
         "timezone": "UTC",
     }
     try:
-        return await asyncpg.connect(
-            plain_url(url), timeout=CONNECT_SECONDS, server_settings=settings
-        )
+        return await connect(url, timeout=CONNECT_SECONDS, server_settings=settings)
     except (OSError, asyncpg.PostgresError) as error:
         raise StartFailed(
             f"PostgreSQL cannot be reached: {error or type(error).__name__}",

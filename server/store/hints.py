@@ -14,6 +14,7 @@ import anyio
 import asyncpg
 from sqlalchemy import ARRAY, Text, cast, func, select
 
+from server.store.connecting import connect
 from server.store.database import WriteSession
 from server.telemetry import get_logger
 
@@ -95,7 +96,7 @@ class HintListener:
             await anyio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:
-        connection = await asyncpg.connect(
+        connection = await connect(
             self._url,
             timeout=HEARTBEAT_SECONDS,
             command_timeout=HEARTBEAT_SECONDS,

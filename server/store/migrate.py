@@ -7,10 +7,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, pool, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from server.errors import StartFailed
-from server.store.database import driver_url
+from server.store.connecting import create_engine
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 _LOCK = 0x70796B39  # any constant of our own for pg_advisory_lock
@@ -58,7 +57,7 @@ async def upgrade(url: str) -> None:
     Raises:
         StartFailed: the database is of a newer server than this one.
     """
-    engine = create_async_engine(driver_url(url), poolclass=pool.NullPool)
+    engine = create_engine(url, poolclass=pool.NullPool)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
@@ -75,7 +74,7 @@ async def upgrade(url: str) -> None:
 
 async def pending(url: str) -> str | None:
     """Tell in words what is behind, or None when the schema is what this server needs."""
-    engine = create_async_engine(driver_url(url), poolclass=pool.NullPool)
+    engine = create_engine(url, poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_pending)

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from pyk8s.wire.accounts import User
 from server.store import event_log, event_reads
-from server.store.database import Database, driver_url
+from server.store.connecting import driver_url
+from server.store.database import Database
 from server.store.migrate import MIGRATIONS
 from tests.factories import add_cluster, log_lines
 

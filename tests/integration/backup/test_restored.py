@@ -28,7 +28,7 @@ from server.backup.taking import take
 from server.config import Settings
 from server.errors import StartFailed
 from server.store import migrate
-from server.store.database import driver_url
+from server.store.connecting import driver_url
 from tests.conftest import administrator, with_database
 from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
 from tests.integration.test_migrations import migrate as migrated
