@@ -63,6 +63,10 @@ async def asked(passage: Passage) -> AsyncIterator[Switched]:
                 headers = [(b"host", passage.host), *_UPGRADE, *passage.headers]
                 asking = h11.Request(method="GET", target=passage.target, headers=headers)
                 switched = await _handshake(stream, asking)
+        except h11.LocalProtocolError as error:
+            raise Refusal(
+                400, "BadRequest", "a header or the target cannot be passed on"
+            ) from error
         except (h11.RemoteProtocolError, anyio.BrokenResourceError, TimeoutError) as error:
             raise Unanswered("gave no answer to an upgrade") from error
         yield switched

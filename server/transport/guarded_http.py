@@ -44,6 +44,9 @@ MAX_TRAILER_BYTES: Final = 8 * 1024
 MAX_PIPELINED: Final = 8
 """Requests that wait for the answer to one before them."""
 
+MAX_IGNORED_BYTES: Final = 256 * 1024
+"""Of what comes after a refusal. Whoever sends more does not wait for an answer."""
+
 LINGER_SECONDS: Final = 1.0
 """A connection is closed so long after a refusal. What is unread when it is closed makes the kernel
 reset it, and the reset overtakes the refusal."""
@@ -58,6 +61,7 @@ class GuardedHttp(HttpToolsProtocol):
     _is_in_head = True
     _is_deaf = False
     """Whether nothing more is read: what comes could not be told apart from another request."""
+    _ignored_bytes = 0
     _head_bytes = 0
     _parsed_bytes = 0
     _trailer_bytes = 0
@@ -104,7 +108,12 @@ class GuardedHttp(HttpToolsProtocol):
         """Read on, unless the head of a request grows and grows."""
         if self._deadline is None and not self._is_busy:
             self._expect_within(HEAD_SECONDS)
-        if self._is_deaf or self.transport.is_closing():
+        if self._is_deaf:
+            self._ignored_bytes += len(data)
+            if self._ignored_bytes > MAX_IGNORED_BYTES:
+                self.transport.abort()
+            return
+        if self.transport.is_closing():
             return
         was_in_head = self._is_in_head
         self._has_found, self._has_completed = False, False

@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import httpx
+import pytest
 
+from server.proxy import tunnel as tunnel_module
 from tests.faults.site import eventually
 from tests.integration.proxy.conftest import Site, lead_to, read_answer, read_head
 
@@ -188,3 +190,92 @@ async def _lines(site: Site) -> AsyncGenerator[str]:
     ):
         async for line in answer.aiter_lines():
             yield line
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+async def posting(
+    site: Site, path: str, *headers: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Send the head of a request with a body."""
+    reader, writer = await site.connect()
+    bearer = f"Authorization: Bearer {site.token}"
+    lines = [f"POST {site.at(path)} HTTP/1.1", "Host: proxy", bearer, *headers, "", ""]
+    writer.write("\r\n".join(lines).encode())
+    return reader, writer
+
+
+async def test_trailers_do_not_reach_the_cluster(site: Site) -> None:
+    reader, writer = await posting(site, "/count", CHUNKED)
+    writer.write(
+        b"2\r\nab\r\n0\r\nImpersonate-User: admin\r\nImpersonate-Group: system:masters\r\n"
+        b"Authorization: Bearer x\r\nHost: elsewhere\r\nAccept: x\r\n\r\n"
+    )
+    async with asyncio.timeout(30):
+        status, _, body = await read_answer(reader)
+    assert (status, body) == (200, b'{"bytes": 2}')
+    passed = dict(site.api.headers())
+    assert passed[b"impersonate-user"] == b"ann"
+    assert passed.get(b"accept") != b"x"
+    assert passed[b"host"] == f"127.0.0.1:{site.api.port}".encode()
+
+
+async def test_trailers_have_a_limit_with_a_credential_too(site: Site) -> None:
+    reader, writer = await posting(site, "/count", CHUNKED)
+    writer.write(b"2\r\nab\r\n0\r\n")
+    with suppress(OSError):  # it is closed before everything was sent
+        for _ in range(100):
+            writer.write(b"a:b\r\n" * 2000)
+            await writer.drain()
+    async with asyncio.timeout(20):
+        with suppress(OSError):
+            assert not (await reader.read()).startswith(b"HTTP/1.1 2")
+
+
+async def test_a_body_that_hardly_comes_is_not_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel_module, "BODY_WINDOW_SECONDS", 0.5)
+    reader, writer = await posting(site, "/count", "Content-Length: 1000000")
+
+    async def drip() -> None:
+        with suppress(OSError):
+            while not writer.is_closing():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+    dripping = asyncio.create_task(drip())
+    async with asyncio.timeout(20):
+        with suppress(OSError):
+            assert await reader.read() == b""
+    dripping.cancel()
+
+
+async def test_a_body_may_take_many_windows_as_long_as_it_moves(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel_module, "BODY_WINDOW_SECONDS", 3.0)
+    pieces, piece = 20, b"x" * tunnel_module.BODY_BYTES_PER_WINDOW * 2
+    reader, writer = await posting(site, "/count", f"Content-Length: {pieces * len(piece)}")
+    for _ in range(pieces):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0.4)
+    async with asyncio.timeout(30):
+        status, _, body = await read_answer(reader)
+    assert (status, body) == (200, b'{"bytes": %d}' % (pieces * len(piece)))
+
+
+async def test_an_idle_tunnel_outlives_every_window(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell in which nobody types is no body."""
+    monkeypatch.setattr(tunnel_module, "BODY_WINDOW_SECONDS", 0.1)
+    reader, writer = await tunnel(site, "/tunnel")
+    await read_head(reader)
+    await asyncio.sleep(0.5)
+    writer.write(b"still there")
+    async with asyncio.timeout(20):
+        assert await reader.readexactly(11) == b"still there"
