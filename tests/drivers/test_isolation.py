@@ -46,7 +46,6 @@ class Site:
         self.names = Names(self.instance)
         self.now = 0.0
         self.isolation = self.of(is_wanted=True)
-        self.subnets: list[str] = []
         self.nodes: list[str] = []
 
     def of(self, *, is_wanted: bool) -> ClusterIsolation:
@@ -71,9 +70,13 @@ class Site:
 
     async def node(self) -> str:
         """Run a container in a network as a cluster has one; return the container."""
+        return self.beside(await self.network())
+
+    async def network(self) -> str:
+        """Make a network as a cluster has one; return its name."""
         attempt_id = uuid4()
         network = f"zz-test-{attempt_id.hex}"
-        subnet = await make_network(
+        await make_network(
             self.engine,
             network,
             {"pyk8s.test": self.instance},
@@ -81,7 +84,10 @@ class Site:
             choose_start=lambda most: int.from_bytes(os.urandom(2)) % most,
             bridge=self.names.bridge(attempt_id),
         )
-        self.subnets.append(subnet)
+        return network
+
+    def beside(self, network: str) -> str:
+        """Run a container in a network."""
         made = docker(
             "run", "-d", "--rm", "--network", network, "--privileged",
             "--entrypoint", "sleep", self.image, "600",
@@ -279,6 +285,18 @@ async def test_one_cluster_does_not_reach_another(site: Site) -> None:
         while not await asyncio.to_thread(connects, other, address, 6443):
             await asyncio.sleep(0.1)
     assert not connects(one, address, 6443)
+
+
+@pytest.mark.docker
+async def test_nodes_of_one_cluster_reach_each_other(site: Site) -> None:
+    network = await site.network()
+    one, other = site.beside(network), site.beside(network)
+    assert (await site.look()).ok
+    docker("exec", "-d", other, "perl", "-MIO::Socket::INET", "-e", LISTENS.format(6443))
+    address = docker("exec", other, "hostname", "-i").split()[0]
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(connects, one, address, 6443):
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.docker
