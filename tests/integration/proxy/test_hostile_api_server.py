@@ -20,6 +20,8 @@ from tests.integration.conftest import Caller, LabServer, free_port, serving, si
 from tests.integration.proxy.conftest import lead_to
 from tests.integration.proxy.hostile import HOWS, HostileApi, serving_harm
 
+pytestmark = pytest.mark.timeout(300)  # some ways to do harm take the whole of a time limit
+
 MIB = 1 << 20
 MOST_GROWTH = 20 * MIB
 DEADLINE_SECONDS = 30
@@ -80,26 +82,26 @@ async def quiet(api: HostileApi) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("how", HOWS)
-async def test_a_certificate_is_not_waited_for_without_a_limit(site: Site, how: str) -> None:
-    site.api.how, site.api.at = how, "POST"
+async def test_a_certificate_is_not_waited_for_without_a_limit(site: Site) -> None:
     await site.ann.http.get("/api/v1/server")  # what is loaded at the first request
-    with little_memory():
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            status, said = await site.direct()
-    assert status == 503, said
-    assert "\\u0000" not in said
-    await quiet(site.api)
+    for how in HOWS:
+        site.api.how, site.api.at = how, "POST"
+        with little_memory():
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                status, said = await site.direct()
+        assert status == 503, (how, said)
+        assert "\\u0000" not in said
+        await quiet(site.api)
 
 
-@pytest.mark.parametrize("at", ["DELETE", "GET /apis/cert", "PUT"])
-async def test_every_step_of_a_certificate_is_bounded(site: Site, at: str) -> None:
-    site.api.at = at
-    with little_memory():
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            status, said = await site.direct()
-    assert status == 503, said
-    await quiet(site.api)
+async def test_every_step_of_a_certificate_is_bounded(site: Site) -> None:
+    for at in ("DELETE", "GET /apis/cert", "PUT"):
+        site.api.at = at
+        with little_memory():
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                status, said = await site.direct()
+        assert status == 503, (at, said)
+        await quiet(site.api)
 
 
 async def test_who_hangs_up_ends_what_was_asked_for_it(site: Site) -> None:
@@ -114,28 +116,25 @@ async def test_who_hangs_up_ends_what_was_asked_for_it(site: Site) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("how", HOWS)
-async def test_looking_for_the_pod_of_an_app_is_bounded(site: Site, how: str) -> None:
-    site.api.how, site.api.at = how, "services"
+@pytest.mark.parametrize(
+    ("kind", "at", "hows"),
+    [
+        (AppKind.SERVICE, "services", [*HOWS]),
+        (AppKind.POD, "portforward", ["redirect", "blanks", "control characters", "informational"]),
+    ],
+)
+async def test_the_way_to_an_app_is_bounded(
+    site: Site, kind: AppKind, at: str, hows: list[str]
+) -> None:
     upstream = await site.upstream()
-    with little_memory():
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            with pytest.raises(NoPort):
-                await open_port(upstream, "ann", Place(AppKind.SERVICE, "default", "web", 80))
-    assert not [each for each in site.api.asked if "elsewhere" in each]
-    await quiet(site.api)
-
-
-@pytest.mark.parametrize("how", ["redirect", "blanks", "control characters", "informational"])
-async def test_asking_for_a_port_is_bounded(site: Site, how: str) -> None:
-    site.api.how, site.api.at = how, "portforward"
-    upstream = await site.upstream()
-    with little_memory():
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            with pytest.raises(NoPort):
-                await open_port(upstream, "ann", Place(AppKind.POD, "default", "web", 80))
-    assert not [each for each in site.api.asked if "elsewhere" in each]
-    await quiet(site.api)
+    for how in hows:
+        site.api.how, site.api.at = how, at
+        with little_memory():
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                with pytest.raises(NoPort):
+                    await open_port(upstream, "ann", Place(kind, "default", "web", 80))
+        assert not [each for each in site.api.asked if "elsewhere" in each]
+        await quiet(site.api)
 
 
 async def test_a_frame_of_a_gibibyte_is_not_kept(site: Site) -> None:
