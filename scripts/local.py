@@ -110,7 +110,12 @@ def start(host: str, port: int) -> None:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "PYK8S_HOST": host, "PYK8S_PORT": str(port)},
+            env={
+                **os.environ,
+                "PYK8S_HOST": host,
+                "PYK8S_PORT": str(port),
+                "PYK8S_LOG_FILE": str(log_path()),
+            },
         )
     pid_file().write_text(f"{server.pid} {port}\n")
     url = f"http://{_reachable(host)}:{port}"
@@ -218,6 +223,8 @@ def readiness(url: str) -> tuple[int, dict[str, list[dict[str, str]]]]:
 
 def _why_it_ended(begin: int) -> Failed:
     """Take the server's own last words, or else the end of its log."""
+    if log_path().stat().st_size < begin:
+        begin = 0  # the server has begun another file
     with log_path().open("rb") as log:
         log.seek(begin)
         told = log.read().decode(errors="replace").strip()
@@ -299,6 +306,13 @@ def main() -> int:
             sys.stdout.write(listener_on(arguments.port) + "\n")
     except Failed as error:
         sys.stderr.write(f"\nThat did not work: {error}\n  What to do: {error.fix}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(
+            f"\nThat did not work: {error.filename or data_dir()}: {error.strerror or error}\n"
+            "  What to do: see whether that disk is full or read-only; PYK8S_DATA_DIR chooses "
+            "another data directory\n"
+        )
         return 1
     return 0
 

@@ -134,7 +134,9 @@ def main() -> int:
     """Run; give the exit status."""
     try:
         settings = load()
-        configure_log(settings.log_format)
+        configure_log(
+            settings.log_format, file=settings.log_file, file_bytes=settings.log_file_bytes
+        )
         with suppress(KeyboardInterrupt):
             anyio.run(serve, settings, backend_options={"use_uvloop": True})
     except StartFailed as error:

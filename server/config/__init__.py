@@ -192,6 +192,16 @@ class Settings(Capacity):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="How the server writes its log. `auto`: console on a terminal."
     )
+    log_file: Path | None = Field(
+        None,
+        description="The file that standard error is redirected to, so that the server can begin "
+        "another one when it is full. `./restart.sh --local` sets it.",
+    )
+    log_file_bytes: int = Field(
+        16 * 1024**2,
+        ge=4096,
+        description="Size at which that file is full. Three full ones are kept, as `.1` to `.3`.",
+    )
 
     @field_validator("roles")
     @classmethod

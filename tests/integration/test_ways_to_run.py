@@ -138,6 +138,17 @@ def test_the_start_prints_the_setup_code_while_it_is_needed(data_dir: Path) -> N
     assert "Setup code" not in again.stdout
 
 
+def test_a_data_directory_that_cannot_be_written_is_told_in_words(data_dir: Path) -> None:
+    """A file stands where the directory should be: root may write where others may not."""
+    wrong = data_dir / "file"
+    wrong.write_text("")
+    done = local(wrong / "data", "start", "--port", str(free_port()))
+    assert done.returncode == 1
+    assert str(wrong) in done.stderr
+    assert "PYK8S_DATA_DIR" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_port_that_is_taken_is_named_with_its_user(data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
