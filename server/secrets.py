@@ -1,16 +1,11 @@
-"""Passwords, bearer secrets and what is kept encrypted."""
+"""Bearer secrets, and what is kept encrypted."""
 
 import hashlib
 import hmac
 import os
 import secrets
-from functools import partial
 from pathlib import Path
 
-import anyio
-import anyio.to_thread
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
 from cryptography.fernet import Fernet, InvalidToken
 
 from server.errors import StartFailed
@@ -27,42 +22,6 @@ def new_secret(prefix: str = "") -> str:
 def hash_secret(secret: str) -> bytes:
     """Give what the database keeps of a secret. It has 256 random bits: no salt, no stretching."""
     return hashlib.sha256(secret.encode()).digest()
-
-
-class Passwords:
-    """Argon2id off the event loop, at most two at once, so that logins cannot starve the rest.
-
-    The parameters are OWASP's (19 MiB, 2 passes, 1 lane).
-    """
-
-    def __init__(self, *, memory_kib: int = 19456, passes: int = 2) -> None:
-        self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
-        self._at_once = anyio.Semaphore(2)
-        self._of_nobody: str | None = None
-
-    async def hash(self, password: str) -> str:
-        """Give the hash to keep for a password."""
-        async with self._at_once:
-            return await anyio.to_thread.run_sync(partial(self._hasher.hash, password))
-
-    async def verify(self, password: str, stored: str | None) -> bool:
-        """Tell whether the password made `stored`; takes as long when there is nothing stored."""
-        if stored is None:
-            if self._of_nobody is None:
-                self._of_nobody = await self.hash(new_secret())
-            await self._check(self._of_nobody, password)
-            return False
-        return await self._check(stored, password)
-
-    async def _check(self, stored: str, password: str) -> bool:
-        def check() -> bool:
-            try:
-                return self._hasher.verify(stored, password)
-            except VerificationError:
-                return False
-
-        async with self._at_once:
-            return await anyio.to_thread.run_sync(check)
 
 
 class Sealer:

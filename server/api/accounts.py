@@ -15,13 +15,19 @@ from pyk8s.wire.accounts import (
 )
 from pyk8s.wire.base import Ask
 from server.api.arrival import peer, shows_others
-from server.api.auth import authenticate, clear_cookie, require_same_origin, set_cookie
+from server.api.auth import (
+    authenticate,
+    clear_cookie,
+    device_cookie_name,
+    require_same_origin,
+    set_cookie,
+    set_device_cookie,
+)
 from server.api.state import State, session_lifetime
 from server.api.wire import PageQuery, answer, next_page, path_id, printable, read_body, read_query
 from server.commands import accounts as commands
 from server.commands.accounts import Admission, SignedIn
 from server.commands.credentials import logout_everywhere
-from server.config import Settings
 from server.store import accounts, clusters
 
 
@@ -59,27 +65,35 @@ async def register(request: Request[State]) -> Response:
         user_agent=printable(request.headers.get("user-agent", "")),
         session_lifetime=session_lifetime(state["settings"]),
     )
-    return _with_session(signed_in, state["settings"], status=201)
+    return _with_session(request, signed_in, status=201)
 
 
 async def login(request: Request[State]) -> Response:
     """Check a password and open a session."""
     require_same_origin(request)
     state = request.state
+    asked = await read_body(request, Login)
+    mark = request.cookies.get(device_cookie_name(state["settings"]), "")
     signed_in = await commands.login(
         state["database"],
         state["passwords"],
         state["throttle"],
-        request=await read_body(request, Login),
+        request=asked,
+        device=state["devices"].recognise(mark, asked.username.lower()),
+        address=peer(request),
         user_agent=printable(request.headers.get("user-agent", "")),
         session_lifetime=session_lifetime(state["settings"]),
     )
-    return _with_session(signed_in, state["settings"], status=200)
+    return _with_session(request, signed_in, status=200)
 
 
-def _with_session(signed_in: SignedIn, settings: Settings, *, status: int) -> Response:
+def _with_session(request: Request[State], signed_in: SignedIn, *, status: int) -> Response:
+    settings, devices = request.state["settings"], request.state["devices"]
     response = answer(UserAnswer(user=signed_in.user), status)
     set_cookie(response, settings, signed_in.secret)
+    mark = request.cookies.get(device_cookie_name(settings), "")
+    if devices.recognise(mark, signed_in.user.username) is None:
+        set_device_cookie(response, settings, devices.issue(signed_in.user.username))
     return response
 
 

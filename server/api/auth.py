@@ -13,6 +13,8 @@ from server.store.accounts import Principal
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_SECRET_LENGTH = 128
+DEVICE_SECONDS = 365 * 24 * 3600
+"""Browsers keep a cookie 400 days at most."""
 
 
 def cookie_name(settings: Settings) -> str:
@@ -26,6 +28,24 @@ def set_cookie(response: Response, settings: Settings, secret: str) -> None:
         cookie_name(settings),
         secret,
         max_age=int(settings.session_hours * 3600),
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=settings.secure_cookies,
+    )
+
+
+def device_cookie_name(settings: Settings) -> str:
+    """Name the cookie by which a device is recognised before somebody signs in."""
+    return "__Host-pyk8s_device" if settings.secure_cookies else "pyk8s_device"
+
+
+def set_device_cookie(response: Response, settings: Settings, mark: str) -> None:
+    """Let the browser be recognised at the next sign-in. It opens no session."""
+    response.set_cookie(
+        device_cookie_name(settings),
+        mark,
+        max_age=DEVICE_SECONDS,
         path="/",
         httponly=True,
         samesite="strict",

@@ -8,6 +8,8 @@ from pyk8s.wire.service import Check
 from server.api.shared import Shared
 from server.api.streams import Streams
 from server.apps.gate import AppGate
+from server.commands.devices import Devices
+from server.commands.passwords import Passwords
 from server.commands.setup_code import SetupCode
 from server.commands.throttle import Throttle
 from server.config import Settings
@@ -21,7 +23,7 @@ from server.kube.waking import Waker
 from server.proxy.authority import Identity
 from server.proxy.grants import Grants
 from server.resources.lookout import Lookout
-from server.secrets import Passwords, Sealer
+from server.secrets import Sealer
 from server.store.database import Database
 from server.terminals.terminals import Terminals
 
@@ -58,6 +60,7 @@ class State(TypedDict):
     hub: Hub
     passwords: Passwords
     throttle: Throttle
+    devices: Devices
     setup_code: SetupCode
     sealer: Sealer
     streams: Streams

@@ -22,6 +22,8 @@ from server.app.database import database_dir_of, database_of, key_of, prepare_da
 from server.app.driver import driver_of
 from server.app.setup import prepared_setup
 from server.app.ways import ways_of
+from server.commands.devices import Devices
+from server.commands.passwords import Passwords
 from server.commands.throttle import Throttle
 from server.config import Settings
 from server.fanout.hub import Hub
@@ -33,7 +35,7 @@ from server.provisioner.workshop import Deadlines
 from server.proxy.gate import ClusterGate
 from server.proxy.listener import identity_of, proxying
 from server.resources.lookout import Lookout
-from server.secrets import Passwords, Sealer
+from server.secrets import Sealer
 from server.store.data_lock import data_dir_locked
 from server.store.hints import HintListener, Receivers
 from server.terminals.terminals import Limits, Terminals
@@ -127,6 +129,7 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
             hub=hub,
             passwords=Passwords(),
             throttle=Throttle(time.monotonic),
+            devices=Devices(sealer),
             setup_code=await prepared_setup(settings, database, sealer),
             sealer=sealer,
             streams=streams,

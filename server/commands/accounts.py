@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from pyk8s.wire.accounts import CreatedToken, CreateToken, Login, Register, Scope, User
 from pyk8s.wire.service import FieldError
+from server.commands.passwords import Passwords, share_of_address, share_of_device
 from server.commands.setup_code import SetupCode
 from server.commands.throttle import Throttle
 from server.errors import (
@@ -22,7 +23,7 @@ from server.errors import (
     UsernameTaken,
     WrongCredentials,
 )
-from server.secrets import BEARER_PREFIX, Passwords, hash_secret, new_secret
+from server.secrets import BEARER_PREFIX, hash_secret, new_secret
 from server.store import accounts, clusters
 from server.store.accounts import Principal
 from server.store.database import Database, WriteSession
@@ -76,18 +77,20 @@ async def register(
         TooManyAttempts: too many wrong codes from this address lately.
         SignupClosed: only the operator makes accounts here, and there is one already.
         UsernameTaken: somebody has the name.
+        SignInBusy: too many passwords wait already.
     """
     account = NewAccount(request.username, request.password, user_agent, session_lifetime)
-    if not await _is_first(database, account, admission):
+    async with passwords.turn(share_of_address("register", address)):
+        if not await _is_first(database, account, admission):
+            return await _add(database, passwords, account, admission)
+        if admission.needs_setup_code:
+            _check_setup_code(setup_code, throttle, request.setup_code, address)
+        async with setup_code.turn:  # of many at once one costs a hash
+            if await _is_first(database, account, admission):
+                signed_in = await _add(database, passwords, account, admission)
+                await anyio.to_thread.run_sync(setup_code.forget)
+                return signed_in
         return await _add(database, passwords, account, admission)
-    if admission.needs_setup_code:
-        _check_setup_code(setup_code, throttle, request.setup_code, address)
-    async with setup_code.turn:  # of many at once one costs a hash
-        if await _is_first(database, account, admission):
-            signed_in = await _add(database, passwords, account, admission)
-            await anyio.to_thread.run_sync(setup_code.forget)
-            return signed_in
-    return await _add(database, passwords, account, admission)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +149,7 @@ def _check_setup_code(
             errors=[FieldError(field="setup_code", message="is missing")],
         )
     if not setup_code.matches(given.get_secret_value()):
-        throttle.admit(f"setup code from {address}")
-        throttle.failed(f"setup code from {address}")
+        throttle.count(f"setup code from {address}")
         raise SetupCodeRequired(
             "this is not the setup code of this server",
             fix=SETUP_CODE_FIX,
@@ -180,27 +182,37 @@ async def login(
     throttle: Throttle,
     *,
     request: Login,
+    device: str | None,
+    address: str,
     user_agent: str,
     session_lifetime: timedelta,
 ) -> SignedIn:
     """Check a password and open a session.
 
+    `device`: the id of a device in which the account has signed in before. Its wrong tries are
+    counted apart, so that a stranger's do not keep the account's owner out.
+
     Raises:
         WrongCredentials: no such account with this password.
         TooManyAttempts: too many wrong ones lately.
+        SignInBusy: too many passwords wait already.
     """
     username = request.username.lower()
-    throttle.admit(username)
-    async with database.reading() as session:
-        found = await accounts.password_of(session, username)
-    stored = found[1] if found is not None else None
-    if not await passwords.verify(request.password.get_secret_value(), stored) or found is None:
-        throttle.failed(username)
+    if device is None:
+        key, share = f"account {username}", share_of_address("login", address)
+    else:
+        key, share = f"device {device}", share_of_device(username)
+    async with throttle.attempt(key) as attempt, passwords.turn(share):
+        async with database.reading() as session:
+            found = await accounts.password_of(session, username)
+        stored = found[1] if found is not None else None
+        password = request.password.get_secret_value()
+        attempt.is_right = await passwords.verify(password, stored)
+    if not attempt.is_right or found is None:
         raise WrongCredentials(
             "no account has this name with this password",
             fix="try again; an operator can make a new account if the password is lost",
         )
-    throttle.succeeded(username)
     async with database.transaction() as session:
         return await _open(session, found[0], user_agent, session_lifetime)
 

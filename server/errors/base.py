@@ -219,11 +219,19 @@ class QuotaExceeded(LabError):
 
 
 class TooManyAttempts(LabError):
-    """Too many wrong passwords for this account in a short time."""
+    """Too many wrong passwords for this account, or wrong setup codes, in a short time."""
 
     code = "too_many_attempts"
     status = 429
     title = "Too many attempts"
+
+
+class SignInBusy(LabError):
+    """So many passwords wait to be checked that this one was not taken."""
+
+    code = "sign_in_busy"
+    status = 503
+    title = "Too many sign-ins at once"
 
 
 class Unavailable(LabError):

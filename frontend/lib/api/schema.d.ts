@@ -3090,7 +3090,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
+            /** @description `sign_in_busy`: Too many sign-ins at once; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3177,7 +3177,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
+            /** @description `sign_in_busy`: Too many sign-ins at once; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     [name: string]: unknown;
