@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Make an account and sign in. The first account of a new server becomes its admin."""
         async with session.lab() as lab:
+            lab.require_private()
             server = await lab.server()
             if server.is_empty or server.setup_code_required:
                 session.say("This server is new: you become its admin.")
@@ -55,6 +56,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Sign in. This machine keeps a token, not the password; `logout` revokes it."""
         async with session.lab() as lab:
+            lab.require_private()
             name = _username(session, username)
             name = await lab.login(name, _password(session, password_stdin, is_new=False))
             session.say(f"Signed in to {lab.url} as {name}.")

@@ -12,7 +12,11 @@ from pyk8s.cli.session import Output, Session
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="The server. Over PYK8S_URL, over the last login.", metavar="URL"),
+    typer.Option(
+        "--url",
+        help="The server. Over PYK8S_URL, over the last login. Without a scheme: https.",
+        metavar="URL",
+    ),
 ]
 Format = Annotated[
     Output | None,

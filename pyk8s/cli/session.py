@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pyk8s.cli.table import Table
-from pyk8s.cli.words import plain
+from pyk8s.cli.words import plain, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +73,7 @@ class Session:
         from rich.text import Text
 
         if not self.is_quiet:
-            self.tell(Text(text, style))
+            self.tell(Text(shown(text), style))
 
     def tell(self, text: "Text | str", *, is_data: bool = False) -> None:
         """Print a sentence; on a terminal it is broken between words."""
@@ -81,7 +81,9 @@ class Session:
         console.print(text, soft_wrap=not console.is_terminal)
 
     def data(self, text: str) -> None:
-        """Print data as it is."""
+        """Print data; on a terminal without what could change it."""
+        if sys.stdout.isatty():
+            text = shown(text)
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
 

@@ -1,5 +1,6 @@
 """Durations, sizes and other words, for people: `90 min`, `4.2 MiB`, text without surprises."""
 
+import json
 import re
 from datetime import UTC, datetime
 
@@ -70,6 +71,11 @@ def until(instant: datetime, now: datetime | None = None) -> float:
 def plain(text: str) -> str:
     """Take out what could move the cursor or change the terminal, colours included."""
     return "".join(c for c in _SGR.sub("", text) if c.isprintable() or c == "\t")
+
+
+def shown(text: str) -> str:
+    """Write what could move the cursor or change the terminal as JSON's escape of it."""
+    return "".join(c if c.isprintable() or c in "\n\t" else json.dumps(c)[1:-1] for c in text)
 
 
 def coloured(text: str) -> str:

@@ -1,10 +1,11 @@
 """Sign in and out. A password is used once, for a token that is named after this machine."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from pyk8s.client.config import Endpoint, Login
+from pyk8s.client.config import Login
 from pyk8s.client.errors import ApiProblem
 from pyk8s.client.http import Http, understand
 from pyk8s.wire.accounts import CreatedToken, Me, Scope, Token, TokenList, UserAnswer
@@ -46,6 +47,7 @@ async def sign_in(http: Http, username: str, password: str, *, device: str) -> L
     """Prove who one is, and get a token named `device` with every scope that one has.
 
     Raises:
+        ConfigProblem: the server is another machine, reached without TLS.
         Unauthenticated: the name or the password is wrong.
         OverCapacity: too many attempts; `retry_after_seconds` says when to come back.
     """
@@ -71,6 +73,7 @@ async def _enter(
     http: Http, path: str, username: str, password: str, *, device: str, **more: str
 ) -> Login:
     # The cookie is the only proof until there is a token; it needs the server's own Origin.
+    http.endpoint.require_private()
     anonymous = http.anonymous()
     try:
         asked = {"username": username, "password": password, **more}
@@ -94,7 +97,7 @@ async def sign_out(http: Http, login: Login) -> None:
     Raises:
         Unreachable: the token still works.
     """
-    mine = http.speaking_to(Endpoint(http.endpoint.url, login.token))
+    mine = http.speaking_to(replace(http.endpoint, token=login.token))
     try:
         await mine.document("DELETE", f"/tokens/{login.token_id}")
     except ApiProblem as problem:

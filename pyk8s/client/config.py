@@ -14,10 +14,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pyk8s.client.errors import ConfigProblem
+from pyk8s.wire.hosts import is_loopback_host
 
 DEFAULT_URL = "http://localhost:8000"
 URL_VARIABLE = "PYK8S_URL"
 TOKEN_VARIABLE = "PYK8S_TOKEN"  # noqa: S105 - the name of a variable, not a secret
+HTTP_VARIABLE = "PYK8S_ALLOW_HTTP"
 PRIVATE = 0o600
 
 
@@ -52,19 +54,43 @@ class Endpoint:
 
     url: str
     token: str | None = field(repr=False)
+    allows_http: bool = False
+    """Whether secrets may go to another machine without TLS."""
+
+    def __post_init__(self) -> None:
+        """Refuse a token that everybody on the way could read."""
+        if self.token is not None:
+            self.require_private()
+
+    def require_private(self) -> None:
+        """Raise unless a secret may be sent to the server.
+
+        Raises:
+            ConfigProblem: it is another machine, reached by http, and nobody has allowed that.
+        """
+        parts = urlsplit(self.url)
+        if parts.scheme == "https" or self.allows_http or is_loopback_host(parts.hostname or ""):
+            return
+        raise ConfigProblem(
+            f"{self.url} has no TLS: everybody on the way could read the password or token.",
+            fix=f"Use https://{parts.netloc}. If the network is yours alone: {HTTP_VARIABLE}=yes.",
+        )
 
 
 def normal_url(text: str) -> str:
     """Write a server's address in one way: with a scheme, without a slash at the end.
 
+    Without a scheme it is https, and http on this machine.
+
     Raises:
         ConfigProblem: it is not an http or https address.
     """
     candidate = text.strip()
-    if "://" not in candidate:
-        candidate = f"http://{candidate}"
-    parts = urlsplit(candidate)
     try:
+        if "://" not in candidate:
+            host = urlsplit(f"//{candidate}").hostname or ""
+            candidate = f"{'http' if is_loopback_host(host) else 'https'}://{candidate}"
+        parts = urlsplit(candidate)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
@@ -130,12 +156,14 @@ def resolve(
     """Choose the server and the token: argument over environment over file over default.
 
     Raises:
-        ConfigProblem: the address is not one.
+        ConfigProblem: the address is not one, or has no TLS and is another machine's.
     """
     chosen = normal_url(url or environ.get(URL_VARIABLE) or config.current or DEFAULT_URL)
     known = config.logins.get(chosen)
     return Endpoint(
-        chosen, token or environ.get(TOKEN_VARIABLE) or (known.token if known else None)
+        chosen,
+        token or environ.get(TOKEN_VARIABLE) or (known.token if known else None),
+        allows_http=environ.get(HTTP_VARIABLE, "").lower() == "yes",
     )
 
 

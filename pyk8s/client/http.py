@@ -1,6 +1,7 @@
 """One REST call: encode, send, try again where that is safe, and turn refusals into exceptions."""
 
 from collections.abc import AsyncIterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,6 +29,10 @@ UPLOAD_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
 UPDATE = "Update with: pip install --upgrade pyk8s-lab"
 
 PROBLEM_TYPE = "application/problem+json"
+LARGEST_ANSWER_BYTES = 256 * 2**20
+"""Logs and evidence are the largest answers; servers keep some MiB of them for each attempt."""
+OF_TRANSFER = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+
 GATEWAY_STATUS = frozenset({502, 503, 504})
 
 _BY_STATUS: Mapping[int, type[errors.ApiProblem]] = {
@@ -97,7 +102,7 @@ class Http:
 
     def anonymous(self) -> "Http":
         """Give another one for the same server, without the token; the caller closes it."""
-        return self.speaking_to(Endpoint(self.endpoint.url, None))
+        return self.speaking_to(replace(self.endpoint, token=None))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -132,7 +137,7 @@ class Http:
             Unreachable: nobody answered.
         """
         try:
-            return await self._client.get(self.endpoint.url + path)
+            return await self._answer("GET", self.endpoint.url + path)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
 
@@ -169,9 +174,7 @@ class Http:
             attempt += 1
             is_last = attempt >= ATTEMPTS
             try:
-                response = await self._client.request(
-                    method, path, json=body, params=params, headers=sent
-                )
+                response = await self._answer(method, path, json=body, params=params, headers=sent)
             except httpx.TransportError as error:
                 was_never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 if is_last or not (is_repeatable or was_never_sent):
@@ -195,14 +198,35 @@ class Http:
         if self.endpoint.token:
             sent["Authorization"] = f"Bearer {self.endpoint.token}"
         try:
-            response = await self._client.post(
-                path, content=pieces, headers=sent, timeout=UPLOAD_TIMEOUT
+            response = await self._answer(
+                "POST", path, content=pieces, headers=sent, timeout=UPLOAD_TIMEOUT
             )
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         if not response.is_success:
             raise self._refusal(response)
         return self.document_of(response)
+
+    async def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Read a whole answer, decoded, unless it is larger than any that a server gives.
+
+        Raises:
+            Misunderstood: it is.
+        """
+        async with self._client.stream(method, path, **request) as response:
+            body = bytearray()
+            async for piece in response.aiter_bytes():
+                body += piece
+                if len(body) > LARGEST_ANSWER_BYTES:
+                    raise errors.Misunderstood(
+                        f"{self.endpoint.url} answers with more than "
+                        f"{LARGEST_ANSWER_BYTES // 2**20} MiB.",
+                        fix="Check --url and PYK8S_URL: no PyK8s-Lab server does so.",
+                    )
+            kept = [pair for pair in response.headers.multi_items() if pair[0] not in OF_TRANSFER]
+            return httpx.Response(
+                response.status_code, headers=kept, content=bytes(body), request=response.request
+            )
 
     def _refusal(self, response: httpx.Response) -> errors.LabError:
         if response.headers.get("content-type", "").partition(";")[0] == PROBLEM_TYPE:

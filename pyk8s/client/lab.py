@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -87,6 +88,14 @@ class Lab:
     def is_signed_in(self) -> bool:
         """Whether there is a token for this server; not whether it still works."""
         return self._http.endpoint.token is not None
+
+    def require_private(self) -> None:
+        """Raise unless a password may be sent to this server.
+
+        Raises:
+            ConfigProblem: it is another machine, reached by http, and PYK8S_ALLOW_HTTP is not yes.
+        """
+        self._http.endpoint.require_private()
 
     @property
     def kept_tokens(self) -> KeptTokens:
@@ -224,11 +233,11 @@ class Lab:
         remembered = config.load(self._config_path)
         former = remembered.logins.get(self.url)
         config.save(self._config_path, remembered.with_login(self.url, login))
-        url = self.url
+        endpoint = replace(self._http.endpoint, token=login.token)
         if former is not None:
             await accounts.sign_out(self._http, former)
         await self._http.aclose()
-        self._open(config.Endpoint(url, login.token))
+        self._open(endpoint)
         return login.username
 
 

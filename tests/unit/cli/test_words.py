@@ -1,8 +1,10 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyk8s.cli.words import coloured, parse_duration, plain, short, spoken
+from pyk8s.cli.words import coloured, parse_duration, plain, short, shown, spoken
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,10 @@ def test_colours_stay_where_they_are_wanted_and_are_closed() -> None:
     hostile = "\x1b[31mred\x1b[2J\x1b]0;title\x07\r end"
     assert plain(hostile) == "red[2J]0;title end"
     assert coloured(hostile) == "\x1b[31mred[2J]0;title end\x1b[0m"
+
+
+@given(st.text())
+def test_data_is_escaped_for_a_terminal_as_json_does_it(text: str) -> None:
+    assert all(c.isprintable() or c in "\n\t" for c in shown(text))
+    document = json.dumps({"text": text}, ensure_ascii=False)
+    assert json.loads(shown(document)) == {"text": text}

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -47,7 +47,7 @@ class Server:
 
 def http(server: Callable[[httpx.Request], httpx.Response], pauses: Pauses) -> Http:
     return Http(
-        Endpoint("http://lab:8000", "secret"),
+        Endpoint("https://lab:8000", "secret"),
         backoff=pauses.backoff(),
         transport=httpx.MockTransport(server),
     )
@@ -121,7 +121,7 @@ async def test_it_gives_up_after_four_tries(pauses: Pauses) -> None:
     with pytest.raises(Unreachable) as caught:
         await http(server, pauses).document("GET", "/clusters")
     assert len(server.requests) == 4
-    assert "http://lab:8000" in caught.value.detail
+    assert "https://lab:8000" in caught.value.detail
     assert "pyk8s up" in (caught.value.fix or "")
 
 
@@ -171,3 +171,21 @@ async def test_an_unreadable_problem_still_says_its_status(pauses: Pauses) -> No
         await http(Server(httpx.Response(500, headers=headers, content=b"{")), pauses).document(
             "GET", "/clusters"
         )
+
+
+async def test_an_answer_without_an_end_is_refused(
+    pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyk8s.client.http.LARGEST_ANSWER_BYTES", 2**20)
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            assert sent < 100, "it reads on"
+            yield b" " * 2**16
+
+    client = http(Server(httpx.Response(200, content=endless())), pauses)
+    with pytest.raises(Misunderstood, match="more than 1 MiB"):
+        await client.document("GET", "/auth/me")
