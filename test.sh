@@ -224,7 +224,9 @@ waiting_lane() {
   if [ -z "$has_compose" ]; then
     skip compose "$no_compose"
   else
-    check compose "restart.sh and clean-restart.sh in containers" scripts/try-compose.sh
+    local wide=
+    if [ "$pace" = long ]; then wide=--wide; fi
+    check compose "restart.sh and clean-restart.sh in containers" scripts/try-compose.sh $wide
   fi
 }
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Usage: scripts/try-compose.sh
+# Usage: scripts/try-compose.sh [--wide]
+#
+# --wide  tries every port of what a cluster may see, with another cluster beside; minutes more
 #
 # The way in containers, from a clean copy of this folder and in an empty home: start, a real
 # cluster through the page's port, start again, a migration, start from scratch, stop. Uses a
 # project name and ports of its own, and removes all of it.
 set -euo pipefail
+wide=${1:-}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 work=$(mktemp -d "${TMPDIR:-/tmp}/pyk8s-compose.XXXXXX")
 copy=$work/copy
@@ -78,6 +81,15 @@ done
 [ "$(asked node_limits)" = True ] || fail "nodes have no limits"
 cd /
 
+say "what can be reached from a cluster"
+if [ -n "$wide" ]; then
+  PYTHONPATH=$here "$python" "$here/scripts/try_cluster.py" "$page" add beside
+fi
+instance=$(cd "$copy" && docker compose exec -T backend cat /data/host-id)
+network=$(docker network ls --filter "label=pyk8s.instance=$instance" --format '{{.Name}}' | sort | sed -n 1p)
+node=$(docker ps --filter "label=io.x-k8s.kind.cluster=${network#zz-}" --format '{{.Names}}')
+"$python" "$here/scripts/try_reach.py" "$COMPOSE_PROJECT_NAME" "$node" $wide
+
 say "what each container may do"
 # each SERVICE FORMAT WANTED: what Docker says of a service's container.
 each() {
@@ -106,7 +118,7 @@ made=$(find migrations/versions -name '*_tried_out.py')
 [ -n "$made" ] || fail "no file in migrations/versions"
 docker compose exec -T backend alembic current 2>&1 | grep -q '(head)' && fail "it is applied already"
 instance=$(docker compose exec -T backend cat /data/host-id)
-network=$(docker network ls --filter "label=pyk8s.instance=$instance" --format '{{.Name}}')
+network=$(docker network ls --filter "label=pyk8s.instance=$instance" --format '{{.Name}}' | sort | sed -n 1p)
 [ -n "$network" ] || fail "the cluster has no network of its own"
 node=$(docker ps --quiet --filter "network=$network" --filter label=io.x-k8s.kind.cluster)
 [ -n "$node" ] || fail "the cluster's node is not in its network"

@@ -2,6 +2,7 @@
 
 create NAME      registers, makes a cluster, waits until it is ready, asks kubectl for its nodes,
                  loads an image as slowly as a person may
+add NAME         the same person makes another cluster
 expect NAME      the cluster is still there and kubectl still reaches it
 expect-empty     nobody is registered
 """
@@ -33,7 +34,7 @@ def main(url: str, verb: str, name: str = "") -> None:
         account = {"username": "tester", "password": PASSWORD}
         way = "register" if verb == "create" else "login"
         client.post(f"/api/v1/auth/{way}", json=account).raise_for_status()
-        if verb == "create":
+        if verb in {"create", "add"}:
             client.post("/api/v1/clusters", json={"name": name}).raise_for_status()
         wait_ready(client, name)
         config = client.get(f"/api/v1/clusters/{name}/kubeconfig").raise_for_status().text
