@@ -174,7 +174,12 @@ if [ -n "$clusters" ]; then
   done
 fi
 
-for server in $servers; do remove_rules "$server"; done
+for server in $servers; do
+  remove_rules "$server"
+  # What a server that was killed while it tried the rules has left.
+  docker ps --all --quiet --filter "label=pyk8s.helper=$server" | while read -r each; do docker rm --force "$each" > /dev/null; done
+  docker network ls --quiet --filter "label=pyk8s.helper=$server" | while read -r each; do docker network rm "$each" > /dev/null; done
+done
 
 if [ -n "$has_compose" ]; then
   step "Deleting containers, volumes, networks and images"
