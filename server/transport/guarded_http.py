@@ -85,6 +85,7 @@ class GuardedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more, and tell the application, also where another request waits."""
         self._stop_expecting()
+        self._unset_keepalive_if_required()  # uvicorn leaves it running where a peer resets
         if self._linger is not None:
             self._linger.cancel()
         self._unsent.forget(self.transport)
@@ -137,11 +138,11 @@ class GuardedHttp(HttpToolsProtocol):
             if not self._has_completed:
                 self._head_bytes += size
             if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(_HEAD_TOO_LARGE)
+                self._refuse(_head_too_large())
         elif not was_in_head and not self._has_found:
             self._idle_bytes += size
             if self._idle_bytes > MAX_TRAILER_BYTES:
-                self._refuse(_TRAILERS_TOO_LARGE)
+                self._refuse(_trailers_too_large())
 
     def on_message_begin(self) -> None:
         """Give the application a way to hang up."""
@@ -173,13 +174,13 @@ class GuardedHttp(HttpToolsProtocol):
         if self._is_in_head:
             self._count_parsed(size)
             if len(self.headers) >= MAX_HEADERS:
-                raise _HEAD_TOO_LARGE
+                raise _head_too_large()
             super().on_header(name, value.strip(b" \t"))
             return
         self._has_found = True
         self._trailer_bytes += size
         if self._trailer_bytes > MAX_TRAILER_BYTES:
-            raise _TRAILERS_TOO_LARGE
+            raise _trailers_too_large()
 
     def on_headers_complete(self) -> None:
         """Check the head, stop counting, and expect the body.
@@ -256,7 +257,7 @@ class GuardedHttp(HttpToolsProtocol):
     def _count_parsed(self, size: int) -> None:
         self._parsed_bytes += size
         if self._parsed_bytes > MAX_HEAD_BYTES:
-            raise _HEAD_TOO_LARGE
+            raise _head_too_large()
 
     def _expect_body(self) -> None:
         self._expect_within(BODY_SECONDS)
@@ -346,8 +347,15 @@ def _body_of(reason: BadRequest) -> bytes:
     return reason.detail.encode() + b"\n"
 
 
-_HEAD_TOO_LARGE: Final = BadRequest(TOO_LARGE, "the head of the request is too large")
-_TRAILERS_TOO_LARGE: Final = BadRequest(TOO_LARGE, "there is too much after the body's pieces")
+# Made anew each time: an exception keeps the frames that it was raised through, with all they hold.
+def _head_too_large() -> BadRequest:
+    return BadRequest(TOO_LARGE, "the head of the request is too large")
+
+
+def _trailers_too_large() -> BadRequest:
+    return BadRequest(TOO_LARGE, "there is too much after the body's pieces")
+
+
 _REFUSAL_HEADERS: Final = [
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"connection", b"close"),

@@ -23,6 +23,8 @@ MIB: Final = 2**20
 GROWN_BYTES: Final = 50 * MIB
 FLOODS: Final = 2
 """Connections that send trailers at the same time, at each port."""
+PAUSE_SECONDS: Final = 0.3
+"""Before a connection that was ended is opened again: handshakes are not what is measured."""
 BLOCK: Final = b"aa:b\r\n" * 10_000
 HEAD: Final = (
     b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -38,7 +40,7 @@ class Size:
 
 
 USUAL: Final = Size(seconds=3, slow_bodies=10)
-FULL: Final = Size(seconds=65, slow_bodies=200)
+FULL: Final = Size(seconds=65, slow_bodies=50)
 
 
 @asynccontextmanager
@@ -71,7 +73,7 @@ class Attack:
                         await writer.drain()
                         self.sent += len(BLOCK)
             self.ended += 1
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def drip(self, port: int, tls: ssl.SSLContext | None) -> None:
         """Send a byte of a body now and then."""
@@ -84,7 +86,7 @@ class Attack:
                         await writer.drain()
                         await asyncio.sleep(0.5)
             self.ended += 1
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def looking(url: str, took: list[float]) -> None:

@@ -5,7 +5,10 @@ request by every reading, and none where it could be a part of another request.
 """
 
 import asyncio
+import gc
 import logging
+import socket
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +16,8 @@ from typing import Final
 import pytest
 
 from server.config import Settings
+from server.transport.guarded_http import GuardedHttp
+from tests.faults.site import eventually
 from tests.integration.by_hand import KEY, Peer
 from tests.integration.conftest import sign_up
 from tests.integration.listeners import API, LISTENERS, PROXY, Listeners, listeners, statuses_in
@@ -258,6 +263,26 @@ async def test_what_follows_a_body_has_a_limit(site: Listeners, listener: str) -
             answer = await peer.ended()
             assert len(statuses_in(answer)) <= 1, (name, answer)
             assert b"HTTP/1.1 2" not in answer
+
+
+async def test_nothing_is_kept_of_a_connection_that_has_ended(site: Listeners) -> None:
+    """Neither after a refusal, nor where the peer resets it after an answer."""
+    for sent in (
+        POST + CHUNKED + b"\r\n0\r\n" + b"a:b\r\n" * 10_000,
+        GET + b"A: b\r\n" * 1000 + b"\r\n",
+        GET + b"\r\n",
+    ):
+        async with site.connected(API) as peer:
+            await peer.send(sent)
+            await peer.reader.read(1)
+            raw = peer.writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async def is_forgotten() -> bool:
+        gc.collect()
+        return not any(isinstance(each, GuardedHttp) for each in gc.get_objects())
+
+    await eventually(is_forgotten)
 
 
 async def test_a_head_of_some_pieces_is_counted_to_its_end(site: Listeners) -> None:
