@@ -125,7 +125,7 @@ export PATH=$venv/bin:$PATH
 
 # --- what takes a part -------------------------------------------------------
 
-shell_check() { shellcheck -x restart.sh clean-restart.sh test.sh .ci/run bench/run scripts/*.sh; }
+shell_check() { shellcheck -x restart.sh clean-restart.sh test.sh .ci/run bench/run scripts/*.sh server/drivers/*.sh; }
 
 # with_server DRIVER COMMAND...: a server of our own in a data directory of its own.
 with_server() {

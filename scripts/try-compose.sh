@@ -88,7 +88,7 @@ fi
 instance=$(cd "$copy" && docker compose exec -T backend cat /data/host-id)
 network=$(docker network ls --filter "label=pyk8s.instance=$instance" --format '{{.Name}}' | sort | sed -n 1p)
 node=$(docker ps --filter "label=io.x-k8s.kind.cluster=${network#zz-}" --format '{{.Names}}')
-"$python" "$here/scripts/try_reach.py" "$COMPOSE_PROJECT_NAME" "$node" $wide
+"$python" "$here/scripts/try_reach.py" "$COMPOSE_PROJECT_NAME" "$node" ${wide:+"$wide"}
 
 say "what each container may do"
 # each SERVICE FORMAT WANTED: what Docker says of a service's container.

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Closes this host to the clusters of one installation. Runs in a short-lived container that has the
 # host's network namespace and NET_ADMIN; server/drivers/isolation.py and clean-restart.sh start it.
 #
@@ -49,6 +50,7 @@ to_port_53() { # to_port_53 CHAIN ADDRESS
 rules4() {
   begin "$1"
   # Docker asks the host's resolver in a node's name; some clouds have theirs beside the metadata.
+  # shellcheck disable=SC2013 # addresses have no spaces
   for resolver in $(sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf); do
     case $resolver in 127.* | *:*) ;; *) to_port_53 "$chain-I" "$resolver" ;; esac
   done
