@@ -2,7 +2,7 @@
 
 import re
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -10,8 +10,37 @@ from starlette.requests import HTTPConnection
 
 from pyk8s.wire.hosts import is_loopback_host
 
-FORWARDED_HOST = "x-forwarded-host"
-FORWARDED_FOR = "x-forwarded-for"
+FORWARDED_HOST: Final = "x-forwarded-host"
+PROXY_HEADERS: Final = frozenset(
+    {
+        "cdn-loop",
+        "client-ip",
+        "do-connecting-ip",
+        "fastly-client-ip",
+        "fly-client-ip",
+        "forwarded",
+        "forwarded-for",
+        "proxy-client-ip",
+        "true-client-ip",
+        "via",
+        "wl-proxy-client-ip",
+        "x-appengine-user-ip",
+        "x-azure-clientip",
+        "x-azure-socketip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-host",
+        "x-nf-client-connection-ip",
+        "x-original-url",
+        "x-proxyuser-ip",
+        "x-real-ip",
+        "x-remote-addr",
+        "x-remote-ip",
+        "x-rewrite-url",
+    }
+)
+"""Headers by which a reverse proxy tells for whom it asks. No browser and no client sends one."""
+PROXY_PREFIXES: Final = ("cf-", "x-envoy-", "x-forwarded", "x-original-", "x-real-")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^][:/@]+)(?::\d*)?")
 
 
@@ -20,27 +49,21 @@ def shows_others(headers: Headers, *, in_container: bool) -> bool:
 
     For a server whose settings name none. A proxy that adds no header and sends its own Host
     cannot be seen here; only the settings can name it. `in_container`: the page's container hands
-    requests on, so the Host is a name without dots of the private network, and the address that
-    the page saw is the container network's gateway.
+    requests on. It sends the server's one-word name of the container network as Host, the Host that
+    it was asked for as X-Forwarded-Host, and no other header of its own.
     """
-    forwarded_hosts = _listed(headers, FORWARDED_HOST)
-    for host in (*forwarded_hosts, *headers.getlist("host")):
-        name = _hostname(host)
-        is_internal = in_container and name.isidentifier()
-        if not (is_loopback_host(name) or is_internal):
-            return True
-    origin = headers.get("origin")
-    if origin is not None and not is_loopback_host(urlsplit(origin).hostname or origin):
+    hosts = [_hostname(host) for host in headers.getlist("host")]
+    is_of_page = in_container and bool(hosts) and all(map(_is_internal, hosts))
+    if not (is_of_page or all(map(is_loopback_host, hosts))):
         return True
-    for address in _listed(headers, FORWARDED_FOR):
-        if not (is_loopback_host(address) or (in_container and is_private(address))):
+    if not all(_is_loopback_origin(origin) for origin in headers.getlist("origin")):
+        return True
+    for name in headers:
+        if name == FORWARDED_HOST and is_of_page:
+            continue  # judged by its content, below
+        if name in PROXY_HEADERS or name.startswith(PROXY_PREFIXES):
             return True
-    if forwarded_hosts:
-        return "forwarded" in headers
-    return any(
-        name in {"forwarded", "via", "x-real-ip"} or name.startswith("x-forwarded-")
-        for name in headers
-    )
+    return not all(is_loopback_host(_hostname(host)) for host in headers.getlist(FORWARDED_HOST))
 
 
 def peer(connection: HTTPConnection[Any]) -> str:
@@ -48,8 +71,15 @@ def peer(connection: HTTPConnection[Any]) -> str:
     return connection.client.host if connection.client is not None else ""
 
 
-def _listed(headers: Headers, name: str) -> list[str]:
-    return [part.strip() for value in headers.getlist(name) for part in value.split(",")]
+def _is_loopback_origin(origin: str) -> bool:
+    try:
+        return is_loopback_host(urlsplit(origin).hostname or origin)
+    except ValueError:  # no URL, such as `http://[`
+        return False
+
+
+def _is_internal(hostname: str) -> bool:
+    return hostname.isidentifier() and not is_loopback_host(hostname)
 
 
 def _hostname(host: str) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 import httpx
 import pytest
 
+from server.api.readiness import WITHHELD
 from server.config import Settings
 from tests.integration.conftest import LabServer, serving
 from tests.integration.test_api import problem
@@ -112,6 +113,8 @@ async def test_wrong_codes_are_slowed_down_and_the_right_one_is_not(
         {"X-Forwarded-For": "8.8.8.8"},
         {"Forwarded": "for=8.8.8.8;host=lab.example.org"},
         {"Host": "lab.example.org"},
+        {"X-Real-IP": "8.8.8.8", "X-Forwarded-Host": "localhost"},
+        {"CF-Connecting-IP": "8.8.8.8"},
     ],
 )
 async def test_a_proxy_that_no_setting_names(settings: Settings, headers: dict[str, str]) -> None:
@@ -127,6 +130,15 @@ async def test_a_proxy_that_no_setting_names(settings: Settings, headers: dict[s
                 assert (await owner.post(REGISTER, json=account(name))).status_code == 201
         async with browser_of(server, **headers) as stranger:
             problem(await stranger.post(REGISTER, json=account("eve")), 403, "signup_closed")
+
+
+async def test_an_origin_that_is_no_url_is_a_strangers(lab_server: LabServer) -> None:
+    async with browser_of(lab_server, Origin="http://[") as stranger:
+        told = await stranger.get("/api/v1/server")
+        assert told.status_code == 200
+        assert told.json()["setup_code_required"] is True
+        ready = await stranger.get("/readyz?verbose")
+        assert {check["detail"] for check in ready.json()["checks"]} == {WITHHELD}
 
 
 async def test_the_code_can_be_demanded_on_loopback(settings: Settings) -> None:

@@ -19,10 +19,27 @@ ONE, OTHER = UUID(int=1), UUID(int=2)
 COMPOSE_PAGE = {
     "host": "backend:8000",
     "x-forwarded-host": "localhost:3000",
-    "x-forwarded-for": "::ffff:172.20.0.1",
-    "x-forwarded-proto": "http",
-    "x-forwarded-port": "3000",
     "origin": "http://localhost:3000",
+}
+"""What the page's container sends for a browser on the same machine."""
+NAMED_BY_A_PROXY = {
+    "cdn-loop": "cloudflare",
+    "cf-connecting-ip": "8.8.8.8",
+    "fastly-client-ip": "8.8.8.8",
+    "forwarded": "for=8.8.8.8",
+    "true-client-ip": "8.8.8.8",
+    "via": "1.1 proxy",
+    "x-client-ip": "8.8.8.8",
+    "x-cluster-client-ip": "8.8.8.8",
+    "x-envoy-external-address": "8.8.8.8",
+    "x-forwarded-for": "127.0.0.1",
+    "x-forwarded-port": "443",
+    "x-forwarded-proto": "https",
+    "x-forwarded-server": "proxy",
+    "x-forwarded-ssl": "on",
+    "x-original-forwarded-for": "8.8.8.8",
+    "x-original-host": "lab.example.org",
+    "x-real-ip": "127.0.0.1",
 }
 
 
@@ -101,30 +118,37 @@ def test_open_has_to_be_said_twice_behind_a_proxy(monkeypatch: pytest.MonkeyPatc
         ({"host": "localhost:8000", "forwarded": "for=8.8.8.8"}, False, True),
         ({"host": "localhost:8000", "via": "1.1 proxy"}, False, True),
         ({"host": "localhost:8000", "origin": "https://lab.example.org"}, False, True),
-        (
-            {"host": "localhost:8000", "x-forwarded-host": "localhost:3000"},
-            False,
-            False,
-        ),
-        (
-            {
-                "host": "localhost:8000",
-                "x-forwarded-host": "localhost",
-                "x-forwarded-for": "192.168.1.7",
-            },
-            False,
-            True,
-        ),
+        ({"host": "localhost:8000", "x-forwarded-host": "localhost:3000"}, False, True),
+        ({"host": "localhost:8000", "x-forwarded-host": "localhost:3000"}, True, True),
+        ({"host": "localhost:8000", "origin": "http://["}, False, True),
+        ({"host": "localhost:8000", "origin": "null"}, False, True),
         (COMPOSE_PAGE, True, False),
         (COMPOSE_PAGE, False, True),
         (COMPOSE_PAGE | {"x-forwarded-host": "lab.example.org"}, True, True),
+        (COMPOSE_PAGE | {"x-forwarded-host": "[::1]:3000"}, True, False),
+        (COMPOSE_PAGE | {"x-forwarded-host": "lab"}, True, True),
+        (COMPOSE_PAGE | {"x-forwarded-host": "localhost, lab.example.org"}, True, True),
+        (COMPOSE_PAGE | {"x-forwarded-host": ""}, True, True),
         (COMPOSE_PAGE | {"x-forwarded-for": "8.8.8.8"}, True, True),
+        (COMPOSE_PAGE | {"x-forwarded-for": "192.168.1.50, 172.18.0.1"}, True, True),
         (COMPOSE_PAGE | {"x-forwarded-for": "8.8.8.8, 172.20.0.1"}, True, True),
         (COMPOSE_PAGE | {"host": "http://[:::"}, True, True),
     ],
 )
 def test_what_a_request_shows(headers: dict[str, str], in_container: bool, expected: bool) -> None:
     assert shows_others(Headers(headers), in_container=in_container) is expected
+
+
+@pytest.mark.parametrize(("name", "value"), NAMED_BY_A_PROXY.items())
+@pytest.mark.parametrize(
+    ("headers", "in_container"),
+    [({"host": "localhost:8000", "x-forwarded-host": "localhost"}, False), (COMPOSE_PAGE, True)],
+)
+def test_no_loopback_host_hides_a_proxy(
+    headers: dict[str, str], in_container: bool, name: str, value: str
+) -> None:
+    """A stranger chooses X-Forwarded-Host; what their proxy adds to it still counts."""
+    assert shows_others(Headers(headers | {name: value}), in_container=in_container)
 
 
 def test_the_code_is_the_same_after_a_restart_and_another_elsewhere(tmp_path: Path) -> None:
