@@ -52,7 +52,7 @@ def named_twice(n: int) -> Callable[[], object]:
 
 
 def forwarded_for(n: int) -> Callable[[], object]:
-    given = Headers({arrival.FORWARDED_FOR: ",".join(["::1"] * n)})
+    given = Headers({"x-forwarded-for": ",".join(["::1"] * n)})
     return lambda: arrival.shows_others(given, in_container=False)
 
 
