@@ -2,6 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 from ipaddress import IPv6Address, ip_address, ip_network
+from secrets import choice
 
 import anyio.to_thread
 from argon2 import PasswordHasher
@@ -16,8 +17,9 @@ MOST_WAITING = 64
 """More would only wait longer than a person does: some seconds on two busy cores."""
 MOST_WAITING_OF_A_DEVICE = 4
 """A person who presses the button again."""
-NETWORK_BITS = 64
-"""An IPv6 network of this size is one customer's."""
+IPV4_NETWORK_BITS = (24, 32)
+IPV6_NETWORK_BITS = (48, 56, 64)
+"""Sizes of networks that one customer of a provider has, with all addresses in them."""
 
 
 class Passwords:
@@ -26,7 +28,10 @@ class Passwords:
     def __init__(self, *, memory_kib: int = 19456, passes: int = 2) -> None:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._line = Line(
-            at_once=AT_ONCE, most_waiting=MOST_WAITING, most_trusted=MOST_WAITING_OF_A_DEVICE
+            at_once=AT_ONCE,
+            most_waiting=MOST_WAITING,
+            most_trusted=MOST_WAITING_OF_A_DEVICE,
+            choose=choice,
         )
         self._of_nobody: str | None = None
 
@@ -60,8 +65,8 @@ class Passwords:
 
 
 def share_of_device(username: str) -> Share:
-    """Return the share of the devices in which an account has signed in before."""
-    return Share(("device", username), is_trusted=True)
+    """Return the one share of all devices in which an account has signed in before."""
+    return Share((username,), is_trusted=True)
 
 
 def share_of_address(purpose: str, address: str) -> Share:
@@ -70,16 +75,16 @@ def share_of_address(purpose: str, address: str) -> Share:
     Behind a reverse proxy everybody has the proxy's address. So registrations never share with
     sign-ins: a flood of one leaves the other alone.
     """
-    return Share((purpose, _network_of(address)))
+    return Share((purpose, *_networks_of(address)))
 
 
-def _network_of(address: str) -> str:
+def _networks_of(address: str) -> tuple[str, ...]:
+    """Return the networks that an address is in, the widest first."""
     try:
         found = ip_address(address)
     except ValueError:
-        return address
-    if not isinstance(found, IPv6Address):
-        return address
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ip_network((int(found), NETWORK_BITS), strict=False))
+        return (address,)
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    sizes = IPV6_NETWORK_BITS if isinstance(found, IPv6Address) else IPV4_NETWORK_BITS
+    return tuple(str(ip_network((found, bits), strict=False)) for bits in sizes)
