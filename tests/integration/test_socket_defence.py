@@ -84,7 +84,7 @@ BAD_FRAMES = {
     "a list for a text": (frame(subscribe(topic=["clusters"])), 4500),
     "a text for a number": (frame(subscribe(topic=NOBODYS, after="many")), 4500),
     "a key of 60,000": (frame(json.dumps({"type": "ping", "nonce": "1", "x" * 60_000: 1})), 4500),
-    "a NUL in a topic": (frame(subscribe(topic="cluster:\0")), 4504),
+    "a NUL in a topic": (frame(subscribe(topic="cluster:\0")), 4500),
     "another log": (frame(subscribe(epoch=NOBODYS.partition(":")[2])), 4510),
 }
 
