@@ -213,11 +213,12 @@ class KindDriver:
         try:
             async with kube_api.connect(credentials, url) as client:
                 await kube_api.wait_until_usable(client, nodes=spec.control_planes + spec.workers)
-                await kube_api.forget_bootstrap_token(client)
+                setup = client.with_timeout(kube_api.SETUP_SECONDS)
+                await kube_api.forget_bootstrap_token(setup)
                 key = await kind_pieces.authority_key(self._docker, spec.kind_name)
                 authority = None if key is None else (credentials.authority, key)
-                identity = await kube_identity.admit(client, authority)
-                await kube_api.wait_for_account(client)
+                identity = await kube_identity.admit(setup, authority)
+                await kube_api.wait_for_account(setup)
         finally:
             await beside
         return Access(kubeconfig=kubeconfig, internal_url=url, proxy_identity=identity)

@@ -26,6 +26,9 @@ READY_SECONDS: Final = 75.0
 POLL_SECONDS: Final = 0.25
 CALL_SECONDS: Final = 5.0
 """For one question with its whole answer."""
+SETUP_SECONDS: Final = 30.0
+"""For one question of those that a create asks once: an API server that has just started on a busy
+machine may take long, and one late answer would fail the whole create."""
 CONNECTIONS: Final = 4
 """At once to one API server: questions follow each other."""
 FOR_JOINING: Final = "/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef"
@@ -97,6 +100,10 @@ class ApiServer:
         self._session = session
         self._url = url
         self._seconds = seconds
+
+    def with_timeout(self, seconds: float) -> "ApiServer":
+        """Return the same API server, over the same connections, with another time for a call."""
+        return ApiServer(self._session, self._url, seconds=seconds)
 
     async def ask(
         self,

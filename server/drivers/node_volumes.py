@@ -13,7 +13,7 @@ from uuid import UUID
 
 import anyio.to_thread
 
-from server.drivers.base import kind_name
+from server.drivers.base import DriverError, kind_name
 from server.drivers.docker import DockerEngine
 from server.telemetry import get_logger
 
@@ -35,12 +35,16 @@ class NodeVolumes:
             self._seen.setdefault(attempt_id, set()).update(names)
 
     async def keep(self, attempt_id: UUID, directory: Path) -> None:
-        """Write down the volumes of a finished cluster.
+        """Write down the volumes of a finished cluster. Never raises.
 
-        Raises:
-            DriverError: Docker does not answer.
+        A cluster that Docker does not answer for now is as good as others: each sweep sees its
+        volumes too, and remembers them for the removal.
         """
-        nodes = await self._docker.nodes(kind_name(attempt_id))
+        try:
+            nodes = await self._docker.nodes(kind_name(attempt_id))
+        except DriverError as error:
+            log.warning("volumes_not_kept", attempt=str(attempt_id), reason=str(error))
+            return
         self.saw(attempt_id, {name for node in nodes for name in node.volumes})
         names = sorted(self._seen.get(attempt_id, ()))
         await anyio.to_thread.run_sync(partial(_write, directory / FILE, names))

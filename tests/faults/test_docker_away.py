@@ -86,7 +86,7 @@ async def test_people_are_answered_and_told_the_truth(
                 ("True", "NodesRunning"),
             ]
         clusters = await stage.settled()
-        assert clusters["at-work"]["phase"] == "ready"
+        assert clusters["at-work"]["phase"] == "ready", clusters["at-work"]["failure"]
         assert clusters["deleted-meanwhile"]["phase"] == "deleted"
         # Nobody is told to try again later: it waited, and knew what for.
         assert clusters["asked-meanwhile"]["phase"] == "ready"

@@ -1,7 +1,9 @@
 """What the kind driver asks and says, without kind."""
 
+import asyncio
 import base64
 import os
+import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -12,7 +14,7 @@ import orjson
 import pytest
 
 from server.admission import GIB, Space
-from server.drivers import kind_facts
+from server.drivers import kind_facts, kube_http
 from server.drivers.base import DriverError, Usage
 from server.drivers.docker import DockerEngine, version_of
 from server.drivers.docker_errors import unreachable
@@ -27,7 +29,7 @@ from server.drivers.kube_api import (
     wait_for_account,
     wait_until_usable,
 )
-from server.drivers.kube_http import Answer
+from server.drivers.kube_http import Answer, NoAnswer
 
 
 class PlayedServer(ApiServer):
@@ -235,3 +237,21 @@ async def test_the_well_known_token_goes(status: HTTPStatus) -> None:
 async def test_a_token_that_stays_is_an_error() -> None:
     with pytest.raises(DriverError, match="403"):
         await forget_bootstrap_token(PlayedServer(Answer(403, b"")))
+
+
+async def test_a_create_has_patience_with_an_api_server_that_has_just_started() -> None:
+    async def answer_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.3)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(answer_late, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    trusted = ssl.create_default_context()
+    async with listener, kube_http.open_session(trusted, connections=2) as session:
+        hasty = ApiServer(session, f"http://127.0.0.1:{port}", seconds=0.1)
+        with pytest.raises(NoAnswer, match="within"):
+            await hasty.ask("GET", "/readyz")
+        assert (await hasty.with_timeout(20).ask("GET", "/readyz")).status == HTTPStatus.OK
