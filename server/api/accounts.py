@@ -18,7 +18,7 @@ from server.api.arrival import peer, shows_others
 from server.api.auth import (
     authenticate,
     clear_cookie,
-    device_cookie_name,
+    device_mark,
     require_same_origin,
     set_cookie,
     set_device_cookie,
@@ -73,13 +73,12 @@ async def login(request: Request[State]) -> Response:
     require_same_origin(request)
     state = request.state
     asked = await read_body(request, Login)
-    mark = request.cookies.get(device_cookie_name(state["settings"]), "")
     signed_in = await commands.login(
         state["database"],
         state["passwords"],
         state["throttle"],
         request=asked,
-        device=state["devices"].recognise(mark, asked.username.lower()),
+        device=state["devices"].recognise(device_mark(request), asked.username.lower()),
         address=peer(request),
         user_agent=printable(request.headers.get("user-agent", "")),
         session_lifetime=session_lifetime(state["settings"]),
@@ -91,8 +90,7 @@ def _with_session(request: Request[State], signed_in: SignedIn, *, status: int) 
     settings, devices = request.state["settings"], request.state["devices"]
     response = answer(UserAnswer(user=signed_in.user), status)
     set_cookie(response, settings, signed_in.secret)
-    mark = request.cookies.get(device_cookie_name(settings), "")
-    if devices.recognise(mark, signed_in.user.username) is None:
+    if devices.recognise(device_mark(request), signed_in.user.username) is None:
         set_device_cookie(response, settings, devices.issue(signed_in.user.username))
     return response
 

@@ -10,6 +10,7 @@ from server.errors import CrossOrigin, Forbidden, Unauthenticated
 from server.secrets import BEARER_PREFIX, hash_secret
 from server.store import accounts
 from server.store.accounts import Principal
+from server.transport.cookies import cookies_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_SECRET_LENGTH = 128
@@ -51,6 +52,11 @@ def set_device_cookie(response: Response, settings: Settings, mark: str) -> None
         samesite="strict",
         secure=settings.secure_cookies,
     )
+
+
+def device_mark(connection: HTTPConnection[State]) -> str:
+    """Return what a browser keeps to be recognised at a sign-in, or an empty text."""
+    return _cookie(connection, device_cookie_name(connection.state["settings"]))
 
 
 def clear_cookie(response: Response, settings: Settings) -> None:
@@ -95,7 +101,7 @@ async def _find(connection: HTTPConnection[State]) -> Principal:
             if principal is not None:
                 await accounts.touch(session, principal)
     else:
-        secret = connection.cookies.get(cookie_name(state["settings"]), "")
+        secret = _cookie(connection, cookie_name(state["settings"]))
         nobody = Unauthenticated("nobody is signed in", fix="sign in, or send a token")
         if not secret and "origin" not in connection.headers:
             raise nobody  # a program that forgot its token: its origin is not what is wrong
@@ -111,6 +117,11 @@ async def _find(connection: HTTPConnection[State]) -> Principal:
             "the session or token has ended", fix="sign in again, or make a new token"
         )
     return principal
+
+
+def _cookie(connection: HTTPConnection[State], name: str) -> str:
+    """Return a cookie, the last where several have the name, or an empty text."""
+    return next(reversed(cookies_of(connection.headers.raw, name.encode())), "")
 
 
 def require_same_origin(connection: HTTPConnection[State]) -> None:

@@ -27,6 +27,7 @@ from server.store import apps
 from server.store.apps import Published
 from server.store.database import Database
 from server.telemetry import get_logger
+from server.transport.cookies import cookies_of
 
 BELIEVED_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 1.0
@@ -83,7 +84,7 @@ class AppGate:
             location = address.location_of(asked.path, rest)
             raise answers.LetIn(location, secret, seconds=seconds, is_secure=is_secure)
         cookie = rules.SECURE_COOKIE if is_secure else rules.COOKIE
-        link = self._read(rules.cookies_of(asked.headers, cookie), app, now)
+        link = self._read(cookies_of(asked.headers, cookie), app, now)
         if rules.is_from_elsewhere(asked.method, asked.headers):
             raise answers.from_elsewhere()
         return await self._passage(asked, app, link)

@@ -38,18 +38,6 @@ FOR_A_DOMAIN: Final = frozenset({b"alt-svc", b"clear-site-data", b"strict-transp
 """Of an answer: what would count beyond the app. The second signs people out of neighbours."""
 
 
-def cookies_of(headers: Headers, wanted: bytes) -> list[str]:
-    """Give all cookies of a name. Whoever has a page on a neighbouring host can add one."""
-    found = []
-    for name, value in headers:
-        if name == b"cookie":
-            for each in value.split(b";"):
-                key, _, content = each.strip().partition(b"=")
-                if key == wanted:
-                    found.append(content.decode("latin-1"))
-    return found
-
-
 def is_from_elsewhere(method: str, headers: Headers) -> bool:
     """Tell whether a page of another origin asks, in a way that is no person following a link.
 

@@ -10,14 +10,16 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from pyk8s.wire.base import check_text
-from server.api import arrival, wire
+from server.api import arrival, auth, wire
 from server.api.readiness import ReadyQuery
 from server.apps import address
 from server.apps import headers as app_headers
+from server.config import Settings
 from server.errors import LabError, ValidationFailed
 from server.proxy import headers, paths
 from server.proxy.refusals import Refusal
 from server.transport import request_rules
+from server.transport.cookies import cookies_of
 from server.transport.request_rules import BadRequest
 
 SHORT: Final = 2_000
@@ -61,6 +63,14 @@ def hosts_and_origin(n: int) -> Callable[[], object]:
     return lambda: arrival.shows_others(given, in_container=True)
 
 
+def device_cookie(n: int) -> Callable[[], object]:
+    given = [(b"cookie", b'pyk8s_device="%s"' % (b"\\0" * n))]
+    state = {"settings": Settings()}
+    return lambda: auth.device_mark(
+        HTTPConnection({"type": "http", "headers": given, "state": state})
+    )
+
+
 def connection_header(n: int) -> Callable[[], object]:
     given = [(b"connection", many("h#", ",", n)), *((b"x%d" % each, b"") for each in range(n))]
     return lambda: headers.towards_cluster(given, "ann")
@@ -75,10 +85,11 @@ CASES: Final[dict[str, Callable[[int], Callable[[], object]]]] = {
     "a field that comes twice": named_twice,
     "X-Forwarded-For": forwarded_for,
     "Host and Origin": hosts_and_origin,
+    "a cookie full of escapes": device_cookie,
     "Connection": connection_header,
     "headers that come twice": duplicates,
     "cookies of an app": lambda n: (
-        lambda: app_headers.cookies_of([(b"cookie", many("c#=", ";", n))], app_headers.COOKIE)
+        lambda: cookies_of([(b"cookie", many("c#=", ";", n))], app_headers.COOKIE)
     ),
     "an app's headers": lambda n: (
         lambda: app_headers.towards_app(

@@ -43,12 +43,3 @@ def test_a_cookie_of_an_app_is_for_its_own_host_and_never_ours() -> None:
         ]
     )
     assert got == [(b"set-cookie", b"a=1; Path=/")]
-
-
-def test_our_cookie_is_found_among_others() -> None:
-    def found(cookies: bytes) -> list[str]:
-        return rules.cookies_of([(b"cookie", cookies)], rules.COOKIE)
-
-    assert found(b"x=1; pyk8s_app=abc") == ["abc"]
-    assert found(b"pyk8s_app=a; pyk8s_app=b") == ["a", "b"]
-    assert found(b"xpyk8s_app=abc; __Host-pyk8s_app=abc") == []
