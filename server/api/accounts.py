@@ -28,6 +28,7 @@ from server.api.wire import PageQuery, answer, next_page, path_id, printable, re
 from server.commands import accounts as commands
 from server.commands.accounts import Admission, SignedIn
 from server.commands.credentials import logout_everywhere
+from server.secrets import hash_secret
 from server.store import accounts, clusters
 
 
@@ -90,6 +91,7 @@ def _with_session(request: Request[State], signed_in: SignedIn, *, status: int) 
     settings, devices = request.state["settings"], request.state["devices"]
     response = answer(UserAnswer(user=signed_in.user), status)
     set_cookie(response, settings, signed_in.secret)
+    request.state["recent"].note(hash_secret(signed_in.secret), signed_in.user.id)
     if devices.recognise(device_mark(request), signed_in.user.username) is None:
         set_device_cookie(response, settings, devices.issue(signed_in.user.username))
     return response

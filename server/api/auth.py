@@ -1,15 +1,20 @@
 """Who is calling, and may a page of this origin act for them."""
 
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from pyk8s.wire.accounts import Scope
+from server.api.arrival import peer
 from server.api.state import State
+from server.commands.passwords import share_of_address
 from server.config import Settings
 from server.errors import CrossOrigin, Forbidden, Unauthenticated
 from server.secrets import BEARER_PREFIX, hash_secret
 from server.store import accounts
 from server.store.accounts import Principal
+from server.store.database import ReadSession
 from server.transport.cookies import cookies_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -96,10 +101,7 @@ async def _find(connection: HTTPConnection[State]) -> Principal:
                 "the Authorization header has no token of this server",
                 fix="send `Authorization: Bearer pyk8s_...`; make one with `pyk8s login`",
             )
-        async with state["database"].transaction() as session:
-            principal = await accounts.by_token(session, hash_secret(secret[:MAX_SECRET_LENGTH]))
-            if principal is not None:
-                await accounts.touch(session, principal)
+        principal = await _look_up(connection, secret, accounts.by_token)
     else:
         secret = _cookie(connection, cookie_name(state["settings"]))
         nobody = Unauthenticated("nobody is signed in", fix="sign in, or send a token")
@@ -108,10 +110,7 @@ async def _find(connection: HTTPConnection[State]) -> Principal:
         require_same_origin(connection)
         if not secret:
             raise nobody
-        async with state["database"].transaction() as session:
-            principal = await accounts.by_session(session, hash_secret(secret[:MAX_SECRET_LENGTH]))
-            if principal is not None:
-                await accounts.touch(session, principal)
+        principal = await _look_up(connection, secret, accounts.by_session)
     if principal is None:
         raise Unauthenticated(
             "the session or token has ended", fix="sign in again, or make a new token"
@@ -122,6 +121,32 @@ async def _find(connection: HTTPConnection[State]) -> Principal:
 def _cookie(connection: HTTPConnection[State], name: str) -> str:
     """Return a cookie, the last where several have the name, or an empty text."""
     return next(reversed(cookies_of(connection.headers.raw, name.encode())), "")
+
+
+async def _look_up(
+    connection: HTTPConnection[State],
+    secret: str,
+    find: Callable[[ReadSession, bytes], Awaitable[Principal | None]],
+) -> Principal | None:
+    """Find whose a secret is. What else the request asks of the database waits in his share."""
+    state = connection.state
+    database, recent = state["database"], state["recent"]
+    hashed = hash_secret(secret[:MAX_SECRET_LENGTH])
+    known = recent.user_of(hashed)
+    if known is not None:
+        asked = database.for_people(known)
+    else:
+        asked = database.for_strangers(share_of_address("secret", peer(connection)).path)
+    async with asked.transaction() as session:
+        principal = await find(session, hashed)
+        if principal is not None:
+            await accounts.touch(session, principal)
+    if principal is None:
+        recent.forget(hashed)
+    else:
+        recent.note(hashed, principal.user.id)
+        state["database"] = database.for_people(principal.user.id)  # of this request only
+    return principal
 
 
 def require_same_origin(connection: HTTPConnection[State]) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TypedDict
 
 from pyk8s.wire.service import Check
+from server.api.recent import RecentSecrets
 from server.api.shared import Shared
 from server.api.streams import Streams
 from server.apps.gate import AppGate
@@ -57,6 +58,7 @@ class State(TypedDict):
 
     settings: Settings
     database: Database
+    recent: RecentSecrets
     hub: Hub
     passwords: Passwords
     throttle: Throttle

@@ -14,6 +14,7 @@ import anyio.to_thread
 from server.api import descriptions
 from server.api.metrics import exposition
 from server.api.readiness import Watched, look
+from server.api.recent import RecentSecrets
 from server.api.shared import Shared
 from server.api.state import Readiness, State
 from server.api.streams import Streams
@@ -126,6 +127,7 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
         yield State(
             settings=settings,
             database=database.for_people(),
+            recent=RecentSecrets(),
             hub=hub,
             passwords=Passwords(),
             throttle=Throttle(time.monotonic),

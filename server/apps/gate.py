@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
@@ -16,6 +16,7 @@ from server.apps import address, answers, links
 from server.apps import headers as rules
 from server.apps.bridge import MOST_BUSY, Bridges, TooManyBusy
 from server.apps.links import Link, NoLink
+from server.commands.passwords import share_of_address
 from server.errors import LabError
 from server.kube.ports import NoPort, Place, PortStream, open_port
 from server.kube.upstream import Upstreams
@@ -36,6 +37,8 @@ AFTER_HINT_SECONDS: Final = BELIEVED_SECONDS + 1.0
 """What was let in while a hint came, by what was read before it, is found this much later."""
 
 MOST_KNOWN: Final = 1000
+
+Value = TypeVar("Value")
 
 log = get_logger(__name__)
 
@@ -63,7 +66,8 @@ class AppGate:
         self._scheme = urlsplit(at).scheme
         self._domain = urlsplit(at).hostname or ""
         self._monotonic = monotonic
-        self._known: OrderedDict[str, tuple[float, Published | None]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, Published]] = OrderedDict()
+        self._absent: OrderedDict[str, float] = OrderedDict()
         self._openings = Openings()
         self._bridges = Bridges()
         self._check_at = 0.0
@@ -74,7 +78,7 @@ class AppGate:
         Raises:
             OwnAnswer: the request is not passed on.
         """
-        app = await self._find(address.label_of(asked.headers, self._domain))
+        app = await self._find(address.label_of(asked.headers, self._domain), asked.peer)
         now = datetime.now(UTC)
         is_secure = self._scheme == "https"
         secret, rest = address.link_in(asked.query)
@@ -100,7 +104,7 @@ class AppGate:
     def on_revoked(self, ended: UUID) -> None:
         """Take a hint: an app was taken away, its links were ended, or its cluster is deleted."""
         for label, (_, app) in [*self._known.items()]:
-            if app is not None and ended in {app.id, app.cluster_id}:
+            if ended in {app.id, app.cluster_id}:
                 del self._known[label]
         self._openings.end_with({ended})
         self._check_at = min(self._check_at, self._monotonic() + AFTER_HINT_SECONDS)
@@ -108,12 +112,13 @@ class AppGate:
     def on_moved(self, cluster_id: UUID) -> None:
         """Take a hint: a cluster may be in another phase than when it was looked up."""
         for label, (_, app) in [*self._known.items()]:
-            if app is not None and app.cluster_id == cluster_id:
+            if app.cluster_id == cluster_id:
                 del self._known[label]
 
     def on_may_have_missed(self) -> None:
         """Look everything up again: hints may have been lost."""
         self._known.clear()
+        self._absent.clear()
         self._check_at = 0.0
 
     async def watch(self, *, clock: Callable[[], datetime]) -> None:
@@ -139,23 +144,32 @@ class AppGate:
             rights = {right for each in living for right in _rights(*each)}
             self._openings.end_with(asked - rights)
 
-    async def _find(self, label: str | None) -> Published:
+    async def _find(self, label: str | None, peer: str) -> Published:
         if label is None:
             raise answers.unknown()
         now = self._monotonic()
         known = self._known.get(label)
-        if known is None or known[0] <= now:
-            try:
-                async with self._database.reading() as session:
-                    app = await apps.by_host(session, label)
-            except LabError as error:
-                raise answers.not_ready("not known: the database does not answer") from error
-            self._known[label] = known = (now + BELIEVED_SECONDS, app)
-            if len(self._known) > MOST_KNOWN:
-                self._known.popitem(last=False)
-        if known[1] is None:
+        if known is not None and known[0] > now:
+            return known[1]
+        if self._absent.get(label, now) > now:
             raise answers.unknown()
-        return known[1]
+        if known is not None:
+            database = self._database.for_people(known[1].user_id)
+        else:
+            database = self._database.for_strangers(share_of_address("app", peer).path)
+        try:
+            async with database.reading() as session:
+                app = await apps.by_host(session, label)
+        except LabError as error:
+            raise answers.not_ready(f"not known: {error.detail}") from error
+        # Apart, so that names which stand for nothing, however many, displace no app.
+        if app is None:
+            self._known.pop(label, None)
+            _keep(self._absent, label, now + BELIEVED_SECONDS)
+            raise answers.unknown()
+        self._absent.pop(label, None)
+        _keep(self._known, label, (now + BELIEVED_SECONDS, app))
+        return app
 
     def _read(self, secrets: Iterable[str], app: Published, now: datetime) -> Link:
         """Give the first link that opens the app.
@@ -230,6 +244,13 @@ class AppGate:
             raise NoPort(error.detail) from error
         place = Place(app.kind, app.namespace, app.target, app.port)
         return await open_port(upstream, app.username, place)
+
+
+def _keep(known: OrderedDict[str, Value], label: str, value: Value) -> None:
+    known[label] = value
+    known.move_to_end(label)
+    if len(known) > MOST_KNOWN:
+        known.popitem(last=False)
 
 
 def _rights(app_id: UUID, cluster_id: UUID, generation: int) -> frozenset[UUID]:

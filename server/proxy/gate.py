@@ -48,7 +48,7 @@ class ClusterGate:
                 "BadRequest",
                 "only WebSockets are spoken here, not SPDY: use kubectl 1.31 or newer",
             )
-        grant = await self._grants.find(rules.secret_of(asked.headers))
+        grant = await self._grants.find(rules.secret_of(asked.headers), asked.peer)
         rules.check_identity(asked.headers)
         wanted = destination(asked.path)
         if wanted.cluster_id != grant.cluster_id:

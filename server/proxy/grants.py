@@ -13,6 +13,7 @@ from uuid import UUID
 
 import anyio
 
+from server.commands.passwords import share_of_address
 from server.errors import LabError
 from server.proxy.openings import Open, Openings
 from server.proxy.refusals import unauthorized, unavailable
@@ -47,8 +48,8 @@ class Grants:
         self._used: set[UUID] = set()
         self._doubt = anyio.Event()
 
-    async def find(self, secret: str | None) -> Grant:
-        """Give what a secret allows.
+    async def find(self, secret: str | None, peer: str) -> Grant:
+        """Give what a secret allows. `peer`: the address that it came from.
 
         Raises:
             Refusal: nothing, or PostgreSQL cannot be asked.
@@ -60,11 +61,15 @@ class Grants:
         now = self._monotonic()
         if found is not None and found[0] > now:
             return self._still_good(found[1])
+        if found is not None:
+            database = self._database.for_people(found[1].user_id)
+        else:
+            database = self._database.for_strangers(share_of_address("secret", peer).path)
         try:
-            async with self._database.reading() as session:
+            async with database.reading() as session:
                 grant = await credentials.by_secret(session, hashed)
         except LabError as error:
-            raise unavailable("the server's database does not answer; try again") from error
+            raise unavailable(f"{error.detail}; try again") from error
         self._known.pop(hashed, None)
         if grant is None:
             raise unauthorized(ENDED)

@@ -1,9 +1,9 @@
 """What a gate decides about a request; relays and tunnels do what it says."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from anyio.abc import ByteStream
@@ -20,7 +20,15 @@ class Asked:
     path: bytes
     query: bytes
     headers: Headers
+    peer: str
+    """The address that the connection came from."""
     is_upgrade: bool = False
+
+
+def peer_of(scope: Mapping[str, Any]) -> str:
+    """Return the address that the connection of a request came from, from its ASGI scope."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from server.proxy.passage import Asked, Gate, Passage
+from server.proxy.passage import Asked, Gate, Passage, peer_of
 from server.proxy.refusals import Headers, OwnAnswer
 from server.transport.connection import hang_up
 
@@ -90,7 +90,13 @@ class Relay:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         passage = await self._gate.admit(
-            Asked(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"])
+            Asked(
+                scope["method"],
+                scope["raw_path"],
+                scope["query_string"],
+                scope["headers"],
+                peer_of(scope),
+            )
         )
         body = Body(receive, scope["headers"])
         with passage.opened() as request:

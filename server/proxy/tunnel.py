@@ -13,7 +13,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from server.proxy import switching
-from server.proxy.passage import Asked, Gate
+from server.proxy.passage import Asked, Gate, peer_of
 from server.proxy.refusals import Headers, OwnAnswer, Refusal
 from server.proxy.switching import Switched
 from server.telemetry import get_logger
@@ -73,6 +73,7 @@ class ProxyHttp(GuardedHttp):
             url.path or b"/",
             url.query or b"",
             list(self.scope["headers"]),
+            peer_of(self.scope),
             is_upgrade=True,
         )
         task = self.loop.create_task(_serve(self._gate, asked, reader, writer))

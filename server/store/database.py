@@ -4,7 +4,7 @@ import asyncio
 import copy
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,6 +120,7 @@ class Database:
         self._uniform = uniform
         self.signs = Signs()
         self._lane = Lane.SERVER
+        self._share: Hashable = None
         self._gate = Gate(
             pool_size,
             most_waiting=most_waiting,
@@ -146,10 +147,20 @@ class Database:
             self._engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
         )
 
-    def for_people(self) -> "Database":
-        """Return the same database as requests use it: they wait behind the server's own loops."""
+    def for_people(self, share: Hashable = None) -> "Database":
+        """Return the same database as requests use it: they wait behind the server's own loops.
+
+        `share`: the user whose requests they are. Users take turns.
+        """
+        return self._view(Lane.PEOPLE, share)
+
+    def for_strangers(self, share: Hashable) -> "Database":
+        """Return the same database for lookups of what anybody can make up. `share`: of whom."""
+        return self._view(Lane.STRANGERS, share)
+
+    def _view(self, lane: Lane, share: Hashable) -> "Database":
         view = copy.copy(self)
-        view._lane = Lane.PEOPLE
+        view._lane, view._share = lane, share
         return view
 
     @property
@@ -217,8 +228,10 @@ class Database:
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
         try:
-            await self._gate.enter(self._lane)
+            await self._gate.enter(self._lane, self._share)
         except LineFull as error:
+            if self._lane is Lane.STRANGERS:  # no sign of what the database can do
+                raise self._busy() from error
             raise self._refusal(_TOO_MANY_CONNECTIONS) from error
         except LineStopped as error:
             raise self._refusal() from error
@@ -271,11 +284,7 @@ class Database:
             )
         if state == _TOO_MANY_CONNECTIONS:
             self.signs.busy_at = time.monotonic()
-            return DatabaseBusy(
-                "more is asked of the database than it answers in time",
-                fix="nothing was changed: try again in a moment",
-                retry_after=self._uniform(*BUSY_SECONDS),
-            )
+            return self._busy()
         if (outage := self.outage()) is not None:
             return DatabaseRestarting(
                 outage.detail,
@@ -287,6 +296,13 @@ class Database:
             fix="nothing is lost: try again in a moment; if it stays so, see whether PostgreSQL "
             "runs (docs/howto/troubleshoot.md)",
             retry_after=self._uniform(*AWAY_SECONDS),
+        )
+
+    def _busy(self) -> DatabaseBusy:
+        return DatabaseBusy(
+            "more is asked of the database than it answers in time",
+            fix="nothing was changed: try again in a moment",
+            retry_after=self._uniform(*BUSY_SECONDS),
         )
 
     async def ping(self) -> None:

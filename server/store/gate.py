@@ -1,19 +1,30 @@
-"""The line in front of the pool of connections: bounded, in order, and given up when nothing moves.
+"""The line in front of the pool of connections: bounded, fair, and given up when nothing moves.
 
 SQLAlchemy's pool lets everybody wait for the same few seconds, so that a rush is refused although
 the database works. Here whoever waits goes on waiting while the line moves. The server's own loops
-(leases, the event log) go before people: a lease that is not renewed costs a build.
+(leases, the event log) go before people: a lease that is not renewed costs a build. Lookups of
+secrets and names that nobody has shown to be good wait in a short lane of their own, so that
+made-up ones keep nobody out. In each lane turns go round between shares.
 """
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import IntEnum
 from typing import Final
 
+from server.store.turns import Turns
+
 LOOK_SECONDS: Final = 0.5
 """Between two looks of a waiter whether the line still moves."""
+
+
+MOST_STRANGERS: Final = 64
+"""Lookups of unknown secrets and names that wait at once."""
+
+STRANGERS_TURN: Final = 4
+"""While people wait, every fourth place of theirs goes to strangers: who signs in with a session
+that this process has not seen yet must come through as well."""
 
 
 class Lane(IntEnum):
@@ -21,6 +32,7 @@ class Lane(IntEnum):
 
     SERVER = 0
     PEOPLE = 1
+    STRANGERS = 2
 
 
 class LineFull(Exception):
@@ -50,7 +62,12 @@ class Gate:
         self._stopped_seconds = stopped_seconds
         self._is_out = is_out
         self._monotonic = monotonic
-        self._lanes: tuple[deque[asyncio.Future[None]], ...] = tuple(deque() for _ in Lane)
+        self._lanes = {lane: Turns() for lane in Lane}
+        self._limits = {
+            Lane.PEOPLE: most_waiting,
+            Lane.STRANGERS: min(most_waiting, MOST_STRANGERS),
+        }
+        self._since_strangers = 0
         self._moved_at = float("-inf")
 
     @property
@@ -63,8 +80,10 @@ class Gate:
         """How many people may."""
         return self._most_waiting
 
-    async def enter(self, lane: Lane) -> None:
-        """Wait for a place. Whoever got one calls `leave`.
+    async def enter(self, lane: Lane, share: Hashable = None) -> None:
+        """Wait for a place. Whoever got one calls `leave`. `share`: whose turns count together.
+
+        When a lane is full, the last of its longest share makes room for a shorter one.
 
         Raises:
             LineFull: too many wait, or the wait was too long.
@@ -74,17 +93,20 @@ class Gate:
             self._free -= 1
             return
         line = self._lanes[lane]
-        if lane is Lane.PEOPLE and len(line) >= self._most_waiting:
-            raise LineFull
+        if lane in self._limits and len(line) >= self._limits[lane]:
+            displaced = line.displaced_by(share)
+            if displaced is None:
+                raise LineFull
+            displaced.set_exception(LineFull())
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line.append(place)
+        line.add(share, place)
         try:
             await self._wait(place)
         except BaseException:
-            if place.done() and not place.cancelled():
+            if place.done() and place.exception() is None:
                 self.leave(well=False)  # it was called in the moment in which it gave up
             else:
-                line.remove(place)
+                line.remove(share, place)
             raise
 
     async def _wait(self, place: asyncio.Future[None]) -> None:
@@ -95,13 +117,21 @@ class Gate:
                 raise LineStopped
             if now - began > self._patience_seconds:
                 raise LineFull
+        place.result()
 
     def leave(self, *, well: bool) -> None:
         """Give the place to the next in line. `well`: the database did what it was asked."""
         if well:
             self._moved_at = self._monotonic()
-        for line in self._lanes:
-            if line:
-                line.popleft().set_result(None)
-                return
-        self._free += 1
+        lane = self._next_lane()
+        if lane is None:
+            self._free += 1
+        else:
+            self._lanes[lane].next().set_result(None)
+
+    def _next_lane(self) -> Lane | None:
+        waiting = [lane for lane in Lane if self._lanes[lane]]
+        if waiting == [Lane.PEOPLE, Lane.STRANGERS]:
+            self._since_strangers = (self._since_strangers + 1) % STRANGERS_TURN
+            return Lane.STRANGERS if self._since_strangers == 0 else Lane.PEOPLE
+        return waiting[0] if waiting else None

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from server.store.gate import Gate, Lane, LineFull, LineStopped
+from server.store.gate import MOST_STRANGERS, Gate, Lane, LineFull, LineStopped
 
 
 def gate(places: int = 1, **options: float) -> Gate:
@@ -95,3 +95,49 @@ async def test_who_is_cancelled_when_called_passes_the_place_on() -> None:
         first.cancel()
     async with asyncio.timeout(5):
         await line.enter(Lane.PEOPLE)
+
+
+async def test_a_full_line_refuses_the_longest_share() -> None:
+    line, served = gate(most_waiting=3), list[str]()
+    await line.enter(Lane.PEOPLE)
+    refused = list[str]()
+
+    async def come(share: str) -> None:
+        try:
+            await line.enter(Lane.PEOPLE, share)
+        except LineFull:
+            refused.append(share)
+        else:
+            served.append(share)
+            line.leave(well=True)
+
+    async with asyncio.TaskGroup() as tasks:
+        for share in ["many", "many", "many", "many", "one"]:
+            tasks.create_task(come(share))
+            await asyncio.sleep(0)
+        line.leave(well=True)
+    assert refused == ["many", "many"]
+    assert served == ["many", "one", "many"]
+
+
+async def test_strangers_have_a_short_lane_and_every_fourth_place() -> None:
+    line, served = gate(most_waiting=1000), list[Lane]()
+    await line.enter(Lane.PEOPLE)
+
+    async def come(lane: Lane) -> None:
+        await line.enter(lane, "same")
+        served.append(lane)
+        line.leave(well=True)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(MOST_STRANGERS):
+            tasks.create_task(come(Lane.STRANGERS))
+        await asyncio.sleep(0)
+        with pytest.raises(LineFull):
+            await line.enter(Lane.STRANGERS, "same")
+        for _ in range(8):
+            tasks.create_task(come(Lane.PEOPLE))
+        await in_line(line, 8)
+        line.leave(well=True)
+    assert served[:8] == [*[Lane.PEOPLE] * 3, Lane.STRANGERS] * 2
+    assert served.count(Lane.STRANGERS) == MOST_STRANGERS
