@@ -4,14 +4,13 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from server.backup.container import Refused
+from server.backup.container import KEPT_FILES, KEPT_FOLDERS, Refused
 
-KEPT: Final = ("secret.key", "host-id", "tls", "attempts", "simulated")
-"""What a server keeps in its data directory, and cannot make again: the key of stored kubeconfigs,
-the name that labels its clusters, its authority, and what it knows of each attempt."""
+KEPT: Final = (*KEPT_FILES, *KEPT_FOLDERS)
 SKIPPED: Final = (
     "postgres",
     "postgres.lock",
@@ -22,6 +21,8 @@ SKIPPED: Final = (
 )
 """What else it puts there: the database is read through SQL, the rest belongs to one run."""
 STAGE: Final = ".restore"
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 def kept_in(data_dir: Path) -> Iterator[tuple[str, Path]]:
@@ -29,16 +30,18 @@ def kept_in(data_dir: Path) -> Iterator[tuple[str, Path]]:
 
     Only regular files: no link is followed, so that nothing from outside gets in.
     """
-    for top in KEPT:
+    for top in KEPT_FILES:
+        if _is_regular(data_dir / top):
+            yield top, data_dir / top
+    for top in KEPT_FOLDERS:
         path = data_dir / top
-        if path.is_dir() and not path.is_symlink():
-            for folder, _, names in os.walk(path):
-                for name in sorted(names):
-                    file = Path(folder, name)
-                    if _is_regular(file):
-                        yield str(file.relative_to(data_dir)), file
-        elif _is_regular(path):
-            yield top, path
+        if path.is_symlink():
+            continue
+        for folder, _, names in os.walk(path):
+            for name in sorted(names):
+                file = Path(folder, name)
+                if _is_regular(file):
+                    yield str(file.relative_to(data_dir)), file
 
 
 class Stage:
@@ -59,10 +62,27 @@ class Stage:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def create(self, name: str, mode: int) -> int:
-        """Open a new file; return its descriptor."""
-        path = self.folder / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        """Open a new file; return its descriptor.
+
+        The path is walked by descriptors, one folder at a time, so that no name leads out of here.
+
+        Raises:
+            ValueError: the name is absolute, or has `..`.
+        """
+        *folders, last = Path(name).parts
+        if Path(name).is_absolute() or ".." in (*folders, last):
+            raise ValueError(f"{name!r} leads out of the folder")
+        at = os.open(self.folder, _FOLDER)
+        try:
+            for folder in folders:
+                with suppress(FileExistsError):
+                    os.mkdir(folder, 0o700, dir_fd=at)
+                inner = os.open(folder, _FOLDER, dir_fd=at)
+                os.close(at)
+                at = inner
+            return os.open(last, _NEW, mode, dir_fd=at)
+        finally:
+            os.close(at)
 
     def put_in_place(self) -> None:
         """Move all files to where they belong, in the place of what was there."""

@@ -10,7 +10,16 @@ from typing import IO
 import anyio
 
 from pyk8s.wire.version import VERSION as SERVER_VERSION
-from server.backup.container import DATA, DumpedTable, Manifest, Parts, Refused, Writer, writing
+from server.backup.container import (
+    DATA,
+    DumpedTable,
+    Manifest,
+    Parts,
+    Refused,
+    Writer,
+    is_allowed,
+    writing,
+)
 from server.backup.files import kept_in
 from server.config import Settings
 from server.errors import StartFailed
@@ -40,6 +49,12 @@ async def take(settings: Settings, file: IO[bytes]) -> Manifest:
             for name, path in kept_in(settings.data_dir):
                 if name == KEY_FILE and settings.secret_key is not None:
                     continue
+                if not is_allowed(f"{DATA}/{name}"):
+                    raise Refused(
+                        f"{str(path)!r} cannot be in a backup: its name is too long, or has "
+                        "characters that cannot be printed",
+                        "remove the file, or rename it: no server makes such a name",
+                    )
                 with suppress(FileNotFoundError):  # what a create or delete has just removed
                     writer.add_file(f"{DATA}/{name}", path)
             manifest = Manifest(
