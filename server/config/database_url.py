@@ -19,6 +19,9 @@ SYSTEM: Final = "system"
 
 _TLS: Final = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 _PLACE: Final = ("host", "port", "user", "password", "dbname", "database")
+_ENCODE: Final = (
+    "in a user's name or a password, write # as %23, ? as %3F, @ as %40, / as %2F and % as %25"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,20 @@ def parse(url: str) -> DatabaseUrl:
     scheme, _, rest = url.partition("://")
     if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise ValueError("has to begin with postgresql://, the one database it works with")
-    parts = urlsplit(f"postgresql://{rest}")
+    if "#" in rest:
+        raise ValueError(f"has a #, after which nothing would be read; {_ENCODE}")
+    try:
+        parts = urlsplit(f"postgresql://{rest}")
+        _ = parts.port  # read, and checked, only now
+    except ValueError:
+        raise ValueError(f"has no host and port that can be read; {_ENCODE}") from None
+    if "@" in parts.query or rest.count("?") > 1:
+        raise ValueError(f"has a ? before its parameters; {_ENCODE}")
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = sorted(given.keys() - {*_TLS, *_PLACE})
-    if unknown:
+    unknown = given.keys() - {*_TLS, *_PLACE}
+    if unknown:  # not named: it may be the rest of a password that has a ?
         raise ValueError(
-            f"has the parameter {unknown[0]!r}, which is not known; known are "
-            f"{', '.join((*_TLS, *_PLACE))}"
+            f"has a parameter that is not known; known are {', '.join((*_TLS, *_PLACE))}. {_ENCODE}"
         )
     kept = {name: value for name, value in given.items() if name in _PLACE}
     query = f"?{urlencode(kept, quote_via=quote)}" if kept else ""
@@ -66,7 +76,7 @@ def parse(url: str) -> DatabaseUrl:
 def _tls(given: Mapping[str, str]) -> Tls:
     mode = given.get("sslmode")
     if mode is not None and mode not in MODES:
-        raise ValueError(f"has sslmode={mode}; sslmode is one of {', '.join(MODES)}")
+        raise ValueError(f"has another sslmode than {', '.join(MODES)}")
     root = given.get("sslrootcert")
     if root is not None and mode not in VERIFYING:
         raise ValueError(
