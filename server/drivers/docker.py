@@ -15,6 +15,7 @@ import aiohttp
 import anyio
 from aiodocker.containers import DockerContainer
 from aiodocker.exceptions import DockerError
+from aiodocker.multiplexed import multiplexed_result_stream
 from aiodocker.types import JSONObject
 
 from server.drivers import docker_shell, own_container
@@ -213,12 +214,24 @@ class DockerEngine:
             return dict(await client.containers.container(container.id).show())
 
     async def logs(self, container: Container, *, lines: int, limit: int) -> bytes:
-        """Give the last lines that a container printed, at most `limit` bytes of them."""
+        """Return the last lines that a container printed, at most `limit` bytes of them.
+
+        The container's owner decides how long a line is, so what comes is never held whole.
+        """
+        out = bytearray()
+        params = {"stdout": "1", "stderr": "1", "tail": str(lines)}
         async with self.asking() as client:
-            said = await client.containers.container(container.id).log(
-                stdout=True, stderr=True, tail=lines, timeout=TIMEOUT
-            )
-        return "".join(said).encode("utf-8", "replace")[-limit:]
+            shown = await client.containers.container(container.id).show()
+            # Not `DockerContainer.log`: it makes one list of everything, or follows.
+            async with client._query(
+                f"containers/{container.id}/logs", "GET", params=params, timeout=TIMEOUT
+            ) as response:
+                is_tty = shown["Config"]["Tty"]
+                async for piece in multiplexed_result_stream(response, is_tty):  # type: ignore[no-untyped-call]
+                    out += piece.encode("utf-8", "replace")
+                    if len(out) > 2 * limit:
+                        del out[: len(out) - limit]
+        return bytes(out[-limit:])
 
     async def output(self, container: Container, argv: Sequence[str], *, limit: int) -> bytes:
         """Run a program in a container; give the end of what it prints, whatever its result."""
