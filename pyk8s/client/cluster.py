@@ -11,6 +11,7 @@ from pyk8s.client.apps import Apps
 from pyk8s.client.credentials import Credentials
 from pyk8s.client.errors import ClusterGone, WaitTimeout
 from pyk8s.client.frames import Followed, Reader, read_event
+from pyk8s.client.http import items_of, not_understood
 from pyk8s.client.images import Images
 from pyk8s.client.lifetime import Lifetime, path_of
 from pyk8s.client.stream import Listener, follow
@@ -75,10 +76,11 @@ class Cluster(Lifetime):
             page = await self._http.document(
                 "GET", f"{path_of(self.id)}/events", params={"after": after, "limit": EVENT_PAGE}
             )
-            items = page.get("items") or []
+            items = items_of(page)
             for document in items:
-                yield Followed(int(document["seq"]), read_event(document), document)
-            following = int(page.get("next_after") or after)
+                seq = _whole(document.get("seq"), "seq")
+                yield Followed(seq, read_event(document), document)
+            following = _whole(page.get("next_after") or after, "next_after")
             if page.get("end") or not items or following <= after:
                 return
             after = following
@@ -219,3 +221,9 @@ class Cluster(Lifetime):
             return
         folded = apply_event(self.snapshot, item.event) if item.event else None
         self.snapshot = folded or self.snapshot.model_copy(update={"last_seq": item.seq})
+
+
+def _whole(value: object, name: str) -> int:
+    if not isinstance(value, int):
+        raise not_understood(f"{name}: an integer is expected")
+    return value

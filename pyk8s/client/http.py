@@ -33,6 +33,10 @@ LARGEST_ANSWER_BYTES = 256 * 2**20
 """Logs and evidence are the largest answers; servers keep some MiB of them for each attempt."""
 OF_TRANSFER = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
+IDENTITY = "identity"
+"""Nothing compressed is asked for or taken: some hundred bytes can unpack to any size, and the one
+large answer, evidence, is compressed as it is."""
+
 GATEWAY_STATUS = frozenset({502, 503, 504})
 
 _BY_STATUS: Mapping[int, type[errors.ApiProblem]] = {
@@ -62,6 +66,8 @@ def user_agent() -> str:
 
 PAGE_ITEMS = 100
 """So many items of a list are asked for at once."""
+MAX_PAGES = 1000
+"""Of one list: 100,000 items, more than anybody looks at."""
 
 
 class Http:
@@ -87,7 +93,7 @@ class Http:
             timeout=TIMEOUT,
             transport=transport,
             trust_env=not is_loopback(endpoint.url),
-            headers={"User-Agent": user_agent()},
+            headers={"User-Agent": user_agent(), "Accept-Encoding": IDENTITY},
         )
 
     @property
@@ -123,12 +129,18 @@ class Http:
         """Give the items of all pages of a list. Raises as `document`."""
         asked: dict[str, Any] = {**(params or {}), "limit": PAGE_ITEMS}
         found: list[Any] = []
-        while True:
+        seen: set[str] = set()
+        while len(seen) < MAX_PAGES:
             page = await self.document("GET", path, params=asked)
-            found += page.get("items") or []
-            if not page.get("next_cursor"):
+            found += items_of(page)
+            cursor = page.get("next_cursor")
+            if not cursor:
                 return found
-            asked["cursor"] = page["next_cursor"]
+            if not isinstance(cursor, str) or cursor in seen:
+                raise not_understood("next_cursor: the list does not come to an end")
+            seen.add(cursor)
+            asked["cursor"] = cursor
+        raise not_understood(f"next_cursor: the list has more than {MAX_PAGES} pages")
 
     async def look(self, path: str) -> httpx.Response:
         """Make one GET of a path of the server itself, not of its API; give any answer.
@@ -149,7 +161,7 @@ class Http:
         """
         try:
             document = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):  # RecursionError: lists in lists
             document = None
         if not isinstance(document, dict):
             raise self._stranger(response)
@@ -208,12 +220,18 @@ class Http:
         return self.document_of(response)
 
     async def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """Read a whole answer, decoded, unless it is larger than any that a server gives.
+        """Read a whole answer, unless it is compressed, or larger than any that a server gives.
 
         Raises:
             Misunderstood: it is.
         """
         async with self._client.stream(method, path, **request) as response:
+            encoding = response.headers.get("content-encoding", IDENTITY)
+            if encoding.strip().lower() != IDENTITY:  # before anything unpacks it
+                raise errors.Misunderstood(
+                    f"{self.endpoint.url} answers in an encoding that was not asked for.",
+                    fix="Check --url and PYK8S_URL, and whether a proxy between compresses.",
+                )
             body = bytearray()
             async for piece in response.aiter_bytes():
                 body += piece
@@ -292,6 +310,28 @@ def api_problem(status: int, body: bytes, retry_after: str | None) -> errors.Api
         )
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
     return _BY_STATUS.get(status, errors.ApiProblem)(problem, retry_after_seconds=seconds)
+
+
+def not_understood(what: str) -> errors.Misunderstood:
+    """Return the error for an answer that is JSON, but does not say what it should."""
+    return errors.Misunderstood(
+        f"The server's answer is not understood: {what}.",
+        fix=f"Check --url and PYK8S_URL. {UPDATE}",
+    )
+
+
+def items_of(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the items of a page of a list.
+
+    Raises:
+        Misunderstood: they are no list of objects.
+    """
+    items = page.get("items")
+    if items is None:
+        return []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise not_understood("items: a list of objects is expected")
+    return items
 
 
 def understand(model: type[Model], document: Mapping[str, Any]) -> Model:

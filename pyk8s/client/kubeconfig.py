@@ -182,16 +182,18 @@ def read_entries(text: str, *, context: str, cluster_id: str | None = None) -> E
     Raises:
         KubeconfigProblem: it holds something else.
     """
-    document = kubeconfig_text.read(text)
+    document = kubeconfig_text.read_plain(text)
     found = {}
     for section, key in kubeconfig_text.SECTIONS.items():
         items = document.get(section) or []
         value = items[0].get(key) if len(items) == 1 else None
         strange = set(value) - SAFE_KEYS[section] if isinstance(value, dict) else {key}
+        if isinstance(value, dict):
+            strange |= {name for name, each in value.items() if not isinstance(each, str)}
         if strange or value is None:
             raise KubeconfigProblem(
                 f"The server's kubeconfig is not a plain one: look at {section}"
-                f" ({', '.join(sorted(strange))}).",
+                f" ({', '.join(sorted(map(str, strange)))}).",
                 fix="Look at it: pyk8s kubeconfig get NAME",
             )
         found[section] = value

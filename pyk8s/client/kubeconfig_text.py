@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pyk8s.client.errors import KubeconfigProblem
@@ -20,6 +21,12 @@ from pyk8s.client.yaml_blocks import block, scalar
 
 SECTIONS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 """Each list of a kubeconfig, and the key that its entries hold their value under."""
+
+MAX_SENT_CHARS = 256 * 1024
+"""Of a kubeconfig that a server sent. One has 6,000, and the parser takes 0.1 ms for each."""
+
+MAX_SENT_DEPTH = 16
+"""Of collections in it. A kubeconfig has five, and the parser's time grows by the square."""
 
 CURRENT = "current-context"
 EXTENSION = "pyk8s.io/cluster"
@@ -68,6 +75,8 @@ def read(text: str) -> dict[str, Any]:
     """
     try:
         document = YAML(typ="safe", pure=True).load(text)
+    except RecursionError as error:
+        raise _unreadable("it is nested too deeply") from error
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark else ""
@@ -82,6 +91,28 @@ def read(text: str) -> dict[str, Any]:
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise _unreadable(f"{section} is not a list of entries")
     return document
+
+
+def read_plain(text: str) -> dict[str, Any]:
+    """Read what a server sent: bounded, and without what makes a short text mean a long one.
+
+    Raises:
+        KubeconfigProblem: it is no kubeconfig, is too long, or has an anchor or an alias.
+    """
+    if len(text) > MAX_SENT_CHARS:
+        raise _unreadable(f"it has more than {MAX_SENT_CHARS} characters")
+    depth = 0
+    try:
+        for event in YAML(typ="safe", pure=True).parse(text):
+            if getattr(event, "anchor", None) is not None:  # an alias has it too
+                raise _unreadable("it has an anchor or an alias")
+            depth += isinstance(event, CollectionStartEvent)
+            depth -= isinstance(event, CollectionEndEvent)
+            if depth > MAX_SENT_DEPTH:
+                raise _unreadable("it is nested too deeply")
+    except YAMLError:
+        pass  # `read` names the line
+    return read(text)
 
 
 def cluster_id(text: str, context: str) -> str | None:

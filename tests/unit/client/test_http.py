@@ -189,3 +189,59 @@ async def test_an_answer_without_an_end_is_refused(
     client = http(Server(httpx.Response(200, content=endless())), pauses)
     with pytest.raises(Misunderstood, match="more than 1 MiB"):
         await client.document("GET", "/auth/me")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "deflate", "br", "x"])
+async def test_nothing_compressed_is_unpacked(encoding: str, pauses: Pauses) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        pytest.fail("it is read")
+        yield b""
+
+    server = Server(
+        httpx.Response(200, headers={"Content-Encoding": encoding}, content=body()),
+        httpx.Response(200, headers={"Content-Encoding": "Identity"}, content=b"{}"),
+    )
+    client = http(server, pauses)
+    with pytest.raises(Misunderstood, match="encoding that was not asked for"):
+        await client.document("GET", "/auth/me")
+    assert await client.document("GET", "/auth/me") == {}
+    assert server.requests[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"[" * 200_000, "is not a PyK8s-Lab server"),
+        (b'{"items":' * 200_000, "is not a PyK8s-Lab server"),
+        (b'{"items":' + b"9" * 100_000 + b"}", "is not a PyK8s-Lab server"),
+        (b'{"items":5}', "items: a list of objects is expected"),
+        (b'{"items":{"a":1}}', "items: a list of objects is expected"),
+        (b'{"items":[5]}', "items: a list of objects is expected"),
+        (b'{"items":[],"next_cursor":5}', "next_cursor: the list does not come to an end"),
+    ],
+    ids=lambda value: str(value[:30]),
+)
+async def test_a_list_that_is_none_is_not_understood(
+    body: bytes, told: str, pauses: Pauses
+) -> None:
+    with pytest.raises(Misunderstood, match=told) as caught:
+        await http(Server(httpx.Response(200, content=body)), pauses).items("/clusters")
+    assert caught.value.fix
+
+
+async def test_a_list_without_an_end_is_left(pauses: Pauses) -> None:
+    asked = 0
+
+    def pages(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        assert asked <= 2000, "it asks on"
+        cursor = "same" if request.url.path.endswith("/tokens") else f"c{asked}"
+        return httpx.Response(200, json={"items": [], "next_cursor": cursor})
+
+    client = http(pages, pauses)
+    with pytest.raises(Misunderstood, match="does not come to an end"):
+        await client.items("/tokens")
+    assert asked == 2
+    with pytest.raises(Misunderstood, match="more than 1000 pages"):
+        await client.items("/clusters")

@@ -115,3 +115,24 @@ def test_the_file_is_the_first_of_kubeconfig_that_can_be_written(tmp_path: Path)
 def test_a_server_cannot_bring_commands_or_paths_into_a_kubeconfig(bad: str) -> None:
     with pytest.raises(KubeconfigProblem):
         read_entries(bad, context="pyk8s-demo")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"https://a:4"', "[x]", r"look at clusters \(server\)"),
+        ('"https://a:4"', "{x: y}", r"look at clusters \(server\)"),
+        ('"https://a:4"', "5", r"look at clusters \(server\)"),
+        ("QQ==", "null", r"look at users \(client-certificate-data\)"),
+        ("server:", "5:", r"look at clusters \(5\)"),
+        ('"https://a:4"', '&a "https://a:4"', "an anchor or an alias"),
+        ("kind: Config", "kind: Config\na: &a [x]\nb: [*a, *a]", "an anchor or an alias"),
+        ("kind: Config", "kind: Config\nx: " + "[" * 20_000, "nested too deeply"),
+        ("kind: Config", "kind: Config\nx: " + "y" * 300_000, "more than 262144 characters"),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_a_server_cannot_bring_other_values_than_texts(old: str, new: str, told: str) -> None:
+    assert old in SENT
+    with pytest.raises(KubeconfigProblem, match=told):
+        read_entries(SENT.replace(old, new, 1), context="pyk8s-demo")
