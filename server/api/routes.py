@@ -171,7 +171,7 @@ ENDPOINTS: Final = (
         f"{CLUSTER}/retry",
         clusters.retry,
         {202: Cluster},
-        (*UNSAFE, NotFound, PhaseConflict, NoProvisioner),
+        (*UNSAFE, NotFound, PhaseConflict, QuotaExceeded, NoProvisioner),
     ),
     Endpoint(
         "POST",

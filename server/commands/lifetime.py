@@ -8,13 +8,18 @@ import uuid_utils.compat as uuids
 from pyk8s.wire.cluster import Cluster, Condition, Phase
 from pyk8s.wire.facts import ConditionChanged, FailureExplained, PhaseChanged
 from server.commands.clusters import locked, not_found
-from server.errors import NoProvisioner, PhaseConflict
+from server.errors import NoProvisioner, PhaseConflict, QuotaExceeded
 from server.store import clusters, event_log, hosts, jobs
 from server.store.database import Database, WriteSession, now
 from server.store.event_log import Draft
 
 CANCELLABLE: Final = frozenset({Phase.PENDING, Phase.PROVISIONING})
 RETRIABLE: Final = frozenset({Phase.FAILED})
+MAX_TRIES: Final = 50
+"""Of one cluster. Each try adds some ten events to a log that is kept, so a cancel and a retry in a
+loop would fill the database; whoever repairs a machine needs a few."""
+TRIES_RETRY_SECONDS: Final = 3600
+"""What a 429 says of it. Nothing gets better by waiting, so a program had better not ask often."""
 
 
 async def cancel_create(
@@ -55,6 +60,7 @@ async def retry_create(database: Database, *, owner_id: UUID, id_or_name: UUID |
     Raises:
         NotFound: the owner has no such cluster.
         PhaseConflict: it has not failed.
+        QuotaExceeded: it was tried as often as one may.
         NoProvisioner: nobody could build it.
     """
     async with database.transaction() as session:
@@ -62,6 +68,12 @@ async def retry_create(database: Database, *, owner_id: UUID, id_or_name: UUID |
         if cluster.phase not in RETRIABLE:
             raise PhaseConflict(
                 RETRIABLE, cluster.phase, fix="only a failed cluster can be tried again"
+            )
+        if await jobs.count_creates(session, cluster.id) >= MAX_TRIES:
+            raise QuotaExceeded(
+                f"the create of this cluster was tried {MAX_TRIES} times",
+                fix="delete it (pyk8s delete), and create a new one: it may have the same name",
+                retry_after=TRIES_RETRY_SECONDS,
             )
         if await hosts.current(session) is None:
             raise NoProvisioner(

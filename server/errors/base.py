@@ -211,7 +211,7 @@ class UnsupportedMediaType(LabError):
 
 
 class QuotaExceeded(LabError):
-    """The caller has as many as they may have: of clusters, apps, tokens or credentials."""
+    """The caller has as many as they may have: of clusters, tries, apps, tokens or credentials."""
 
     code = "quota_exceeded"
     status = 429

@@ -83,6 +83,12 @@ async def is_open(session: ReadSession, cluster_id: UUID, *kinds: JobKind) -> bo
     return await session.scalar(query.limit(1)) is not None
 
 
+async def count_creates(session: ReadSession, cluster_id: UUID) -> int:
+    """Count how often the create of a cluster was asked for."""
+    asked = select(func.count()).where(JobRow.cluster_id == cluster_id, JobRow.kind == "create")
+    return (await session.execute(asked)).scalar_one()
+
+
 async def request_cancel(
     session: WriteSession, cluster_id: UUID, *, leaves_pieces: bool = False
 ) -> None:

@@ -313,6 +313,25 @@ async def test_evidence_is_for_its_owner_until_the_cluster_is_deleted(
     problem(await ann.http.get(url), 404, "no_evidence")
 
 
+async def test_a_create_is_tried_again_so_often_only(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.commands.lifetime.MAX_TRIES", 3)
+    cluster = await ann.create(labels={"simulate": "hang"})
+    url = f"/api/v1/clusters/{cluster['id']}"
+    for _ in range(2):
+        assert (await ann.http.post(f"{url}/cancel")).status_code == 202
+        assert (await ann.http.post(f"{url}/retry")).status_code == 202
+    assert (await ann.http.post(f"{url}/cancel")).status_code == 202
+    before = (await ann.http.get(url)).json()["last_seq"]
+    refused = problem(await ann.http.post(f"{url}/retry"), 429, "quota_exceeded")
+    assert "tried 3 times" in refused.detail
+    assert "create a new one" in (refused.fix or "")
+    after = (await ann.http.get(url)).json()
+    assert after["phase"] == "failed"
+    assert after["last_seq"] - before < 10  # at most what the cancelled create still says
+
+
 async def test_a_create_is_cancelled_and_tried_again(ann: Caller, bob: Caller) -> None:
     cluster = await ann.create(labels={"simulate": "hang"})
     url = f"/api/v1/clusters/{cluster['id']}"
