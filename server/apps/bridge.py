@@ -22,6 +22,7 @@ import anyio
 from anyio.abc import ByteStream
 
 from server.telemetry import get_logger
+from server.transport.bounded_answers import bound_answers
 from server.transport.joining import PIECE_BYTES, join
 
 Dial = Callable[[], Awaitable[ByteStream]]
@@ -121,7 +122,7 @@ class Bridges:
             partial(self._serve, app_id, dial), path, limit=PIECE_BYTES
         )
         session = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(str(path), limit=0),
+            connector=bound_answers(aiohttp.UnixConnector(str(path), limit=0)),
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -16,6 +16,7 @@ import aiohttp
 import orjson
 
 from server.drivers.kube_objects import Object
+from server.transport.bounded_answers import bound_answers
 
 MOST_BYTES: Final = 1024 * 1024
 """etcd keeps no object of more than 1.5 MB, and those that are asked for here have a few KB."""
@@ -75,11 +76,13 @@ def open_session(context: SSLContext, *, connections: int = 0) -> aiohttp.Client
     following = aiohttp.TraceConfig()
     following.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            ssl=context,
-            limit=connections,
-            keepalive_timeout=KEPT_OPEN_SECONDS,
-            enable_cleanup_closed=True,
+        connector=bound_answers(
+            aiohttp.TCPConnector(
+                ssl=context,
+                limit=connections,
+                keepalive_timeout=KEPT_OPEN_SECONDS,
+                enable_cleanup_closed=True,
+            )
         ),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         auto_decompress=False,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 import aiohttp
+import anyio
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -20,6 +21,10 @@ Scope = Any
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
+HEAD_SECONDS: Final = 120.0
+"""For the head of an answer, from the last piece of the request's body on. An API server gives up
+a request after 60 s (`--request-timeout`), waits 30 s for a webhook, and begins the answer to a
+watch at once. Apps get the same: proxies before apps commonly wait for 60 s."""
 BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -40,8 +45,8 @@ class Body:
         if not self.is_there:
             self._has_passed.set()
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Give the body as it comes.
+    async def pieces(self, moved: Callable[[], None]) -> AsyncIterator[bytes]:
+        """Give the body as it comes; `moved` is called when a piece has been taken.
 
         Raises:
             ClientGone: it ends before its end.
@@ -53,6 +58,7 @@ class Body:
                 raise ClientGone
             if message.get("body"):
                 yield message["body"]
+            moved()
             if not message.get("more_body"):
                 self._has_passed.set()
                 return
@@ -118,15 +124,24 @@ async def _pass_on(method: str, passage: Passage, body: Body, send: Send) -> Non
     headers["Host"] = passage.host.decode("ascii")
     if body.length is not None:
         headers["Content-Length"] = body.length.decode()
+    patience = anyio.CancelScope(deadline=anyio.current_time() + HEAD_SECONDS)
+
+    def wait_longer() -> None:
+        patience.deadline = anyio.current_time() + HEAD_SECONDS
+
     asking = passage.session.request(
         method,
         URL(passage.base + passage.target.decode("ascii"), encoded=True),
         headers=headers,
-        data=body.pieces() if body.is_there else None,
+        data=body.pieces(wait_longer) if body.is_there else None,
         allow_redirects=False,
     )
     try:
-        async with asking as answer:
+        with patience:
+            answer = await asking
+        if patience.cancelled_caught:
+            raise passage.unanswered(f"gave no answer within {HEAD_SECONDS:g} s")
+        async with answer:
             await _give_back(answer, passage, send)
     except (aiohttp.ClientError, OSError) as error:
         if not body.is_client_gone:

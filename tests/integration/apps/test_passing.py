@@ -191,3 +191,39 @@ async def test_many_at_once_share_the_way_into_an_app(site: AppSite) -> None:
         answers = await asyncio.gather(*(browser.get(f"/{n}") for n in range(40)))
     assert [answer.text for answer in answers] == [f"seen /{n}" for n in range(40)]
     assert len(site.server.state["app_gate"]._bridges._ways) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "expected"),
+    [
+        (b"", b"HTTP/1.1 103 E\r\n\r\n", 502),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            200,
+        ),
+    ],
+)
+async def test_an_app_that_answers_without_an_end_is_cut_off(
+    site: AppSite, first: bytes, again: bytes, expected: int
+) -> None:
+    ended = asyncio.Event()
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(first)
+        try:
+            while not writer.is_closing():
+                writer.write(again * 500)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()
+            ended.set()
+
+    async with await asyncio.start_server(flood, "127.0.0.1", 0) as app:
+        site.app.port = app.sockets[0].getsockname()[1]
+        async with asyncio.timeout(30), site.http(**cookie(await site.link())) as browser:
+            assert (await browser.get("/")).status_code == expected
+            await ended.wait()

@@ -26,7 +26,10 @@ Say = Callable[[bytes], None]
 
 @dataclass
 class HostileApi:
-    """Answers well up to the request at which it begins to do harm. `how`: one of `HOWS`."""
+    """Answers well up to the request at which it begins to do harm.
+
+    `how`: one of `HOWS` or `UNASKED`.
+    """
 
     identity: Identity
     how: str = "blanks"
@@ -57,7 +60,7 @@ class HostileApi:
                         if self.how == "frame":
                             _frame(connection.sendall, headers["sec-websocket-key"])
                         else:
-                            HOWS[self.how](connection.sendall)
+                            (HOWS | UNASKED)[self.how](connection.sendall)
                     finally:
                         self.open -= 1
                     lines.read()
@@ -77,6 +80,13 @@ def _drip(say: Say) -> None:
     say(CHUNKED + b"\r\n")
     while True:
         say(b"1\r\n \r\n")
+        time.sleep(DRIP_SECONDS)
+
+
+def _hint_slowly(say: Say) -> None:
+    """Keep the connection alive without an answer."""
+    for _ in range(10):
+        say(b"HTTP/1.1 103 E\r\n\r\n")
         time.sleep(DRIP_SECONDS)
 
 
@@ -124,6 +134,17 @@ HOWS: dict[str, Callable[[Say], None]] = {
     "chunk extension": lambda say: _endlessly(say, CHUNKED + b"\r\n1;", b"x" * 0x10000),
     "control characters": lambda say: _whole(say, b"500 No", b"\x00\x1b[2J" + b"\xff" * 500_000),
 }
+
+UNASKED: dict[str, Callable[[Say], None]] = {
+    "early hints": lambda say: _endlessly(say, b"", b"HTTP/1.1 103 E\r\n\r\n" * 7_000),
+    "second answers": lambda say: _endlessly(
+        say,
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length:0\r\n\r\n" * 3_500,
+    ),
+    "slow hints": _hint_slowly,
+}
+"""Answers without an end, before the one that was asked for and after it."""
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,13 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 
 from pyk8s.wire.apps import AppKind
 from server.config import Settings
 from server.kube.ports import NoPort, Place, open_port
 from server.kube.upstream import Upstream
-from server.proxy import authority
+from server.proxy import authority, relay
 from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
 from tests.integration.proxy.conftest import lead_to
 from tests.integration.proxy.hostile import HOWS, HostileApi, serving_harm
@@ -38,6 +40,18 @@ class Site:
 
     async def upstream(self) -> Upstream:
         return await self.server.state["upstreams"].of(UUID(self.cluster))
+
+    async def through_proxy(self, path: str) -> int:
+        """Return the status of the proxy's answer to a request for the cluster's API server."""
+        made = await self.ann.http.post(
+            f"/api/v1/clusters/{self.cluster}/credentials", json={"name": "test"}
+        )
+        trust = ssl.create_default_context(cadata=made.json()["certificate_authority"])
+        port = self.server.state["settings"].listens_for_proxy_on
+        bearer = {"Authorization": f"Bearer {made.json()['token']}"}
+        async with httpx.AsyncClient(verify=trust, headers=bearer, timeout=60) as client:
+            url = f"https://127.0.0.1:{port}/clusters/{self.cluster}{path}"
+            return (await client.get(url)).status_code
 
     async def direct(self) -> tuple[int, str]:
         path = f"/api/v1/clusters/{self.cluster}/kubeconfig"
@@ -147,3 +161,27 @@ async def test_a_frame_of_a_gibibyte_is_not_kept(site: Site) -> None:
                 await port.receive()
             await port.aclose()
     await quiet(site.api)
+
+
+@pytest.mark.parametrize(("how", "expected"), [("early hints", 503), ("second answers", 200)])
+async def test_answers_without_an_end_are_not_collected(
+    site: Site, how: str, expected: int
+) -> None:
+    site.api.how, site.api.at = how, "harm"
+    assert await site.through_proxy("/warm") == 200  # loads what the first request needs
+    with little_memory():
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            assert await site.through_proxy("/harm") == expected
+            await quiet(site.api)
+            assert (await site.ann.http.get("/healthz")).status_code == 200
+    assert await site.through_proxy("/after") == 200
+
+
+async def test_the_head_of_an_answer_is_not_waited_for_without_a_limit(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "HEAD_SECONDS", 0.2)
+    site.api.how, site.api.at = "slow hints", "harm"
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        assert await site.through_proxy("/harm") == 503
+        await quiet(site.api)
