@@ -133,6 +133,7 @@ with_server() {
   folder=$(mktemp -d "${TMPDIR:-/tmp}/pyk8s-test.XXXXXX")
   port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   export PYK8S_DATA_DIR=$folder PYK8S_DRIVER=$driver PYK8S_BASE_URL=http://localhost:$port
+  export PYK8S_CLUSTER_ISOLATION=off  # firewall rules on this host outlive a server
   bin python scripts/local.py start --port "$port" && "$@" || status=$?
   if [ "$status" != 0 ]; then tail -n 30 "$folder/server.log"; fi
   bin python scripts/local.py stop || true

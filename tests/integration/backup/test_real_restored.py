@@ -71,6 +71,7 @@ async def test_a_kubeconfig_from_before_works_after_a_restore(folder: Path) -> N
         "PYK8S_APPS_PORT": "0",
         "PYK8S_NETWORK_POOL": "10.223.0.0/16",
         "PYK8S_IMAGE_CACHE": "off",
+        "PYK8S_CLUSTER_ISOLATION": "off",  # rules on this host outlive a server
         "PYK8S_HOST_NAME": "moved",
         "PYK8S_LOG_FORMAT": "json",
     }
