@@ -45,8 +45,9 @@ PING_AFTER_SECONDS = 1.0
 """A connection that has answered within this time is not asked for a sign of life before use."""
 ACQUIRE_SECONDS = 5.0
 """Until a connection has shown that it is alive, a new one included: after that it is a 503."""
-PATIENCE_SECONDS = 60.0
-"""So long a request waits for a connection while others get theirs: after that it is a 503."""
+PATIENCE_SECONDS = 20.0
+"""So long a request waits for one connection while others get theirs: after that it is a 503. A
+request asks for three or four, and many clients give up after a minute."""
 MOST_WAITING = 500
 SERVER_SETTINGS = {
     "statement_timeout": "15000",

@@ -2,9 +2,9 @@
 
 SQLAlchemy's pool lets everybody wait for the same few seconds, so that a rush is refused although
 the database works. Here whoever waits goes on waiting while the line moves. The server's own loops
-(leases, the event log) go before people: a lease that is not renewed costs a build. Lookups of
-secrets and names that nobody has shown to be good wait in a short lane of their own, so that
-made-up ones keep nobody out. In each lane turns go round between shares.
+(leases, the event log) go before people three times out of four: a lease that is not renewed costs
+a build. Lookups of secrets and names that nobody has shown to be good wait in a short lane of their
+own, so that made-up ones keep nobody out. In each lane turns go round between shares.
 """
 
 import asyncio
@@ -18,6 +18,9 @@ from server.store.turns import Turns
 LOOK_SECONDS: Final = 0.5
 """Between two looks of a waiter whether the line still moves."""
 
+OTHERS_TURN: Final = 4
+"""While the server's own loops wait, every fourth place goes to somebody else: with many followers
+and a slow database these loops always wait, and people would wait until they are refused."""
 
 MOST_STRANGERS: Final = 64
 """Lookups of unknown secrets and names that wait at once."""
@@ -67,6 +70,7 @@ class Gate:
             Lane.PEOPLE: most_waiting,
             Lane.STRANGERS: min(most_waiting, MOST_STRANGERS),
         }
+        self._since_others = 0
         self._since_strangers = 0
         self._moved_at = float("-inf")
 
@@ -131,6 +135,11 @@ class Gate:
 
     def _next_lane(self) -> Lane | None:
         waiting = [lane for lane in Lane if self._lanes[lane]]
+        if len(waiting) > 1 and waiting[0] is Lane.SERVER:
+            self._since_others = (self._since_others + 1) % OTHERS_TURN
+            if self._since_others:
+                return Lane.SERVER
+            del waiting[0]
         if waiting == [Lane.PEOPLE, Lane.STRANGERS]:
             self._since_strangers = (self._since_strangers + 1) % STRANGERS_TURN
             return Lane.STRANGERS if self._since_strangers == 0 else Lane.PEOPLE

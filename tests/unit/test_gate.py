@@ -57,6 +57,28 @@ async def test_the_server_itself_goes_first() -> None:
     assert order == [Lane.SERVER, Lane.PEOPLE]
 
 
+async def test_loops_of_the_server_that_always_wait_leave_people_every_fourth_place() -> None:
+    line, order = gate(), list[Lane]()
+    await line.enter(Lane.PEOPLE)
+
+    async def come(lane: Lane, times: int) -> None:
+        for _ in range(times):
+            await line.enter(lane)
+            order.append(lane)
+            await asyncio.sleep(0)
+            line.leave(well=True)
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        for _ in range(3):  # one of them is in line whenever another one leaves
+            tasks.create_task(come(Lane.SERVER, 40))
+        tasks.create_task(come(Lane.PEOPLE, 5))
+        await in_line(line, 1)
+        line.leave(well=True)
+    people = [place for place, lane in enumerate(order) if lane is Lane.PEOPLE]
+    assert len(people) == 5
+    assert people[-1] < 25  # of 125 places
+
+
 async def test_a_line_that_is_full_takes_nobody_else() -> None:
     line = gate(most_waiting=2)
     await line.enter(Lane.PEOPLE)
