@@ -1,9 +1,11 @@
 """Give people their ways into clusters, and take them away again."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+import anyio
 import uuid_utils.compat as uuids
 
 from pyk8s.wire.access import MIN_CREDENTIAL_SECONDS, Credential, Endpoint
@@ -118,25 +120,15 @@ async def issue_direct(
     if cluster.phase is not Phase.READY:
         raise NotReady(f"the cluster is {cluster.phase}, so it signs nothing", fix="resume it")
     lifetime = _lifetime(seconds, MAX_DIRECT_SECONDS)
-    async with database.reading() as session:
-        # Before the certificate is signed: one that is not listed could not be revoked.
-        await _require_room(session, cluster.id, principal.user.id)
-        at = await now(session)
-    if cluster.expires_at is not None:
-        lifetime = min(lifetime, cluster.expires_at - at)
-    lifetime = max(lifetime, timedelta(seconds=MIN_CREDENTIAL_SECONDS))
     credential_id = uuids.uuid7()
-    pem = await certificates.issue(
-        way,
-        sealer,
-        credential_id=credential_id,
-        username=principal.user.username,
-        seconds=int(lifetime.total_seconds()),
-    )
     async with database.transaction() as session:
         await clusters.lock(session, cluster.id)  # two at a time must not both take the last place
         await _require_room(session, cluster.id, principal.user.id)
-        credential = await credentials.add(
+        if cluster.expires_at is not None:
+            lifetime = min(lifetime, cluster.expires_at - await now(session))
+        lifetime = max(lifetime, timedelta(seconds=MIN_CREDENTIAL_SECONDS))
+        # Before the certificate is signed: one that is not listed could not be revoked.
+        await credentials.add(
             session,
             credential_id=credential_id,
             user_id=principal.user.id,
@@ -144,10 +136,55 @@ async def issue_direct(
             endpoint=Endpoint.DIRECT,
             name=name[:MAX_NAME_LENGTH],
             secret_hash=None,
-            lifetime=lifetime,
+            lifetime=lifetime + timedelta(seconds=certificates.ISSUE_SECONDS),
         )
-        await _tell_issued(session, cluster.id, credential, principal)
+    try:
+        pem = await certificates.issue(
+            way,
+            sealer,
+            credential_id=credential_id,
+            username=principal.user.username,
+            seconds=int(lifetime.total_seconds()),
+        )
+        async with database.transaction() as session:
+            await clusters.lock(session, cluster.id)
+            credential = await credentials.set_lifetime(session, credential_id, lifetime)
+            if credential is None:
+                raise NotReady("the credential was revoked while it was made", fix="ask again")
+            await _tell_issued(session, cluster.id, credential, principal)
+    except BaseException as error:
+        with anyio.CancelScope(shield=True):
+            await _take_back(
+                database,
+                way,
+                sealer,
+                user_id=principal.user.id,
+                cluster_id=cluster.id,
+                credential_id=credential_id,
+                is_left=isinstance(error, Exception),
+            )
+        raise
     return Issued(credential, pem.decode())
+
+
+async def _take_back(
+    database: Database,
+    way: WayIn,
+    sealer: Sealer,
+    *,
+    user_id: UUID,
+    cluster_id: UUID,
+    credential_id: UUID,
+    is_left: bool,
+) -> None:
+    """End a credential that nobody was given. `is_left`: there is time to ask the cluster."""
+    if is_left:
+        with suppress(Unavailable):  # nobody has the key of the certificate
+            await certificates.revoke(way, sealer, credential_id)
+    async with database.transaction() as session:
+        await credentials.revoke(
+            session, cluster_id=cluster_id, user_id=user_id, credential_id=credential_id
+        )
 
 
 async def revoke(

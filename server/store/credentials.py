@@ -60,6 +60,19 @@ async def add(
     return _credential(row)
 
 
+async def set_lifetime(
+    session: WriteSession, credential_id: UUID, lifetime: timedelta
+) -> Credential | None:
+    """Let a living credential end `lifetime` from now. None: it has ended."""
+    row = await session.scalar(
+        update(CredentialRow)
+        .where(CredentialRow.id == credential_id, *_living())
+        .values(expires_at=func.now() + lifetime)
+        .returning(CredentialRow)
+    )
+    return None if row is None else _credential(row)
+
+
 def _credential(row: CredentialRow) -> Credential:
     return Credential(
         id=row.id,
