@@ -13,6 +13,7 @@ from pyk8s.wire.resources import Kind, ResourcesAway
 from server.drivers.kube_http import in_words
 from server.errors import ClusterAway, LabError
 from server.resources.kinds import KINDS
+from server.resources.pace import Pace
 from server.resources.table import Table, Viewer
 from server.resources.watching import Away, Upstream, Watching
 from server.telemetry import get_logger
@@ -49,9 +50,9 @@ class Sight:
         self._url: str | None = None
         self._failures = 0
         self._moved = anyio.Event()
-        lists = anyio.Lock()
+        lists, pace = anyio.Lock(), Pace(sleep)
         self._watchings = {
-            each.kind: Watching(each, self.table, lists, sleep=sleep) for each in KINDS
+            each.kind: Watching(each, self.table, lists, pace, sleep=sleep) for each in KINDS
         }
 
     def join(self) -> Viewer:

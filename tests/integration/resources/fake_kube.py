@@ -54,6 +54,8 @@ class FakeKube:
         self.log_queries: list[dict[str, str]] = []
         self.logs = 0
         """So many logs are followed now."""
+        self.is_endless = False
+        """Every page of a list says that another one follows."""
         self._version = 100
         self._history: list[tuple[int, str, str, Object]] = []
         self._oldest = 0
@@ -145,7 +147,7 @@ class FakeKube:
         start = int(request.query.get("continue", "0"))
         end = start + int(request.query["limit"])
         metadata = {"resourceVersion": self._now}
-        if end < len(items):
+        if end < len(items) or self.is_endless:
             metadata["continue"] = str(end)
         return web.json_response({"metadata": metadata, "items": items[start:end]})
 

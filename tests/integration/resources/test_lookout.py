@@ -16,6 +16,8 @@ from server.errors import NotReady
 from server.resources import sight
 from server.resources.kinds import KINDS
 from server.resources.lookout import Beat, Change, Everything, Lookout, Seen
+from server.resources.pace import Pace
+from server.resources.watching import LEAST_COUNTED_BYTES
 from tests.integration.resources.fake_kube import (
     EVENTS,
     LISTS,
@@ -367,3 +369,36 @@ async def test_what_is_too_large_is_left_out_or_asked_for_in_smaller_pieces(
         await view.until(lambda v: v.status("next") is not None)
         assert view.status("huge") is None
         assert view.away is None
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_PAGES", 5), ("WHOLE_LIST_SECONDS", 0.2)])
+async def test_a_list_without_an_end_is_given_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch, limit: str, most: float
+) -> None:
+    monkeypatch.setattr(f"server.resources.watching.{limit}", most)
+    place.kube.is_endless = True
+    view = place.look()
+    async with aclosing(view.seen):
+        await view.until(lambda v: v.away is not None)
+        place.kube.is_endless = False
+        await view.until(lambda v: v.snapshots == 1)
+
+
+async def test_a_flood_of_changes_counts_against_the_pace_of_its_cluster(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, take = list[int](), Pace.take
+
+    async def noting(pace: Pace, count: int) -> None:
+        counted.append(count)
+        await take(pace, count)
+
+    monkeypatch.setattr(Pace, "take", noting)
+    view = place.look()
+    async with aclosing(view.seen):
+        await view.until(lambda v: v.snapshots == 1)
+        await eventually(lambda: place.kube.watches == len(LISTS))
+        place.kube.send_raw(PODS, b'{"type": "BOOKMARK", "object": {}}\n' * 2_000)
+        place.kube.put(PODS, pod("after"))
+        await view.until(lambda v: v.status("after") is not None)
+        assert sum(counted) >= 2_000 * LEAST_COUNTED_BYTES
