@@ -142,6 +142,8 @@ async def _pass_on(method: str, passage: Passage, body: Body, send: Send) -> Non
         if patience.cancelled_caught:
             raise passage.unanswered(f"gave no answer within {HEAD_SECONDS:g} s")
         async with answer:
+            if not 200 <= answer.status <= 599:  # noqa: PLR2004 -- final answers, RFC 9110
+                raise passage.unanswered(f"answered with the status {answer.status}")
             await _give_back(answer, passage, send)
     except (aiohttp.ClientError, OSError) as error:
         if not body.is_client_gone:

@@ -20,6 +20,7 @@ PIECE = b" " * 0x10000
 BLANKS = b"10000\r\n" + PIECE + b"\r\n"
 HANDSHAKE = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 DRIP_SECONDS = 0.5
+IDLE_SECONDS = 0.3
 
 Say = Callable[[bytes], None]
 
@@ -90,6 +91,13 @@ def _hint_slowly(say: Say) -> None:
         time.sleep(DRIP_SECONDS)
 
 
+def _answer_again(say: Say, pause_seconds: float) -> None:
+    """Answer once, and then without an end; after a pause the connection is kept for reuse."""
+    _whole(say, b"200 OK", b"{}")
+    time.sleep(pause_seconds)
+    _endlessly(say, b"", b"HTTP/1.1 200 OK\r\nContent-Length:0\r\n\r\n" * 3_500)
+
+
 def _bomb(say: Say) -> None:
     """Send a few hundred KB that stand for 256 MiB."""
     packing = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
@@ -137,10 +145,10 @@ HOWS: dict[str, Callable[[Say], None]] = {
 
 UNASKED: dict[str, Callable[[Say], None]] = {
     "early hints": lambda say: _endlessly(say, b"", b"HTTP/1.1 103 E\r\n\r\n" * 7_000),
-    "second answers": lambda say: _endlessly(
-        say,
-        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length:0\r\n\r\n" * 3_500,
+    "second answers": lambda say: _answer_again(say, 0),
+    "answers while idle": lambda say: _answer_again(say, IDLE_SECONDS),
+    "status 999": lambda say: say(
+        b"HTTP/1.1 999 Odd\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}"
     ),
     "slow hints": _hint_slowly,
 }

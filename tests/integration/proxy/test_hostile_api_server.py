@@ -163,10 +163,16 @@ async def test_a_frame_of_a_gibibyte_is_not_kept(site: Site) -> None:
     await quiet(site.api)
 
 
-@pytest.mark.parametrize(("how", "expected"), [("early hints", 503), ("second answers", 200)])
-async def test_answers_without_an_end_are_not_collected(
-    site: Site, how: str, expected: int
-) -> None:
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("early hints", 503),
+        ("second answers", 200),
+        ("answers while idle", 200),
+        ("status 999", 503),
+    ],
+)
+async def test_answers_that_are_none_harm_nobody(site: Site, how: str, expected: int) -> None:
     site.api.how, site.api.at = how, "harm"
     assert await site.through_proxy("/warm") == 200  # loads what the first request needs
     with little_memory():
