@@ -23,6 +23,9 @@ from server.proxy.refusals import Refusal, unavailable
 from server.store.credentials import Grant
 
 WEBSOCKET: Final = b"websocket"
+LONG_RUNNING: Final = frozenset({b"attach", b"exec", b"log", b"portforward"})
+PROXY_OR_WATCH: Final = frozenset({b"proxy", b"watch"})
+"""kube-apiserver takes requests for these, and those that watch, for long-running."""
 
 
 class ClusterGate:
@@ -70,6 +73,7 @@ class ClusterGate:
                 "cluster_id": str(grant.cluster_id),
                 "path": wanted.path.decode("ascii"),
             },
+            is_long_running=_is_long_running(wanted.path, asked.query),
         )
 
     @contextmanager
@@ -97,6 +101,15 @@ class ClusterGate:
 def _is_watch(query: bytes) -> bool:
     wanted = dict(parse_qsl(query))
     return wanted.get(b"watch", b"") in {b"1", b"true"}
+
+
+def _is_long_running(path: bytes, query: bytes) -> bool:
+    """Return whether an API server sets no time for a request, as it decides itself.
+
+    `kubectl logs -f` of a silent container has no answer, not even a head, until a line comes.
+    """
+    parts = path.split(b"/")
+    return parts[-1] in LONG_RUNNING or not PROXY_OR_WATCH.isdisjoint(parts) or _is_watch(query)
 
 
 def _unanswered(why: str) -> Refusal:

@@ -53,6 +53,8 @@ class Passage:
     """Gives the answer for a request that was passed on and got none; takes what happened."""
     log: dict[str, str]
     """What the server's log tells of an upgrade."""
+    is_long_running: bool = False
+    """Whether the answer may begin at any time, as that to `kubectl logs -f` does."""
 
 
 class Gate(Protocol):

@@ -23,8 +23,8 @@ Send = Callable[[Any], Awaitable[None]]
 
 HEAD_SECONDS: Final = 120.0
 """For the head of an answer, from the last piece of the request's body on. An API server gives up
-a request after 60 s (`--request-timeout`), waits 30 s for a webhook, and begins the answer to a
-watch at once. Apps get the same: proxies before apps commonly wait for 60 s."""
+a request after 60 s (`--request-timeout`) and waits 30 s for a webhook; long-running requests have
+no such end, and none here. Apps get the same: proxies before apps commonly wait for 60 s."""
 BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -124,10 +124,13 @@ async def _pass_on(method: str, passage: Passage, body: Body, send: Send) -> Non
     headers["Host"] = passage.host.decode("ascii")
     if body.length is not None:
         headers["Content-Length"] = body.length.decode()
-    patience = anyio.CancelScope(deadline=anyio.current_time() + HEAD_SECONDS)
+    patience = anyio.CancelScope()
 
     def wait_longer() -> None:
-        patience.deadline = anyio.current_time() + HEAD_SECONDS
+        if not passage.is_long_running:
+            patience.deadline = anyio.current_time() + HEAD_SECONDS
+
+    wait_longer()
 
     asking = passage.session.request(
         method,

@@ -21,6 +21,7 @@ BLANKS = b"10000\r\n" + PIECE + b"\r\n"
 HANDSHAKE = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 DRIP_SECONDS = 0.5
 IDLE_SECONDS = 0.3
+LATE_SECONDS = 1.0
 
 Say = Callable[[bytes], None]
 
@@ -82,6 +83,11 @@ def _drip(say: Say) -> None:
     while True:
         say(b"1\r\n \r\n")
         time.sleep(DRIP_SECONDS)
+
+
+def _answer_late(say: Say) -> None:
+    time.sleep(LATE_SECONDS)
+    _whole(say, b"200 OK", b"{}")
 
 
 def _hint_slowly(say: Say) -> None:
@@ -151,6 +157,7 @@ UNASKED: dict[str, Callable[[Say], None]] = {
         b"HTTP/1.1 999 Odd\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}"
     ),
     "slow hints": _hint_slowly,
+    "late": _answer_late,
 }
 """Answers without an end, before the one that was asked for and after it."""
 

@@ -191,3 +191,15 @@ async def test_the_head_of_an_answer_is_not_waited_for_without_a_limit(
     async with asyncio.timeout(DEADLINE_SECONDS):
         assert await site.through_proxy("/harm") == 503
         await quiet(site.api)
+
+
+async def test_a_log_of_a_silent_container_is_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "HEAD_SECONDS", 0.2)
+    site.api.how, site.api.at = "late", "/log"
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        assert await site.through_proxy("/api/v1/namespaces/default/pods/quiet/log") == 200
+    site.api.at = "/pods"
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        assert await site.through_proxy("/api/v1/namespaces/default/pods") == 503
