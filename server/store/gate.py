@@ -3,7 +3,7 @@
 SQLAlchemy's pool lets everybody wait for the same few seconds, so that a rush is refused although
 the database works. Here whoever waits goes on waiting while the line moves. The server's own loops
 (leases, the event log) go before people three times out of four: a lease that is not renewed costs
-a build. Lookups of secrets and names that nobody has shown to be good wait in a short lane of their
+a build. Lookups of secrets and names that nobody has shown to be good wait in a lane of their
 own, so that made-up ones keep nobody out. In each lane turns go round between shares.
 """
 
@@ -21,9 +21,6 @@ LOOK_SECONDS: Final = 0.5
 OTHERS_TURN: Final = 4
 """While the server's own loops wait, every fourth place goes to somebody else: with many followers
 and a slow database these loops always wait, and people would wait until they are refused."""
-
-MOST_STRANGERS: Final = 64
-"""Lookups of unknown secrets and names that wait at once."""
 
 STRANGERS_TURN: Final = 4
 """While people wait, every fourth place of theirs goes to strangers: who signs in with a session
@@ -68,7 +65,7 @@ class Gate:
         self._lanes = {lane: Turns() for lane in Lane}
         self._limits = {
             Lane.PEOPLE: most_waiting,
-            Lane.STRANGERS: min(most_waiting, MOST_STRANGERS),
+            Lane.STRANGERS: most_waiting,
         }
         self._since_others = 0
         self._since_strangers = 0

@@ -16,7 +16,7 @@ from tests.integration.conftest import Caller, LabServer, free_port, serving
 REQUESTS: Final = 100
 QUEUE: Final = 50
 REFUSED: Final = 36
-"""At least so many of them do not fit into their lane, which has 64 places at most."""
+"""At least so many of them do not fit into their lane, which has `QUEUE` places."""
 
 
 @pytest.fixture
