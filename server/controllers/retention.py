@@ -5,11 +5,12 @@ What happened to a cluster is kept for ever.
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from server.errors import LabError
 from server.store import ended_access, log_chunks
-from server.store.database import Database
+from server.store.database import Database, WriteSession
 from server.telemetry import get_logger
 
 TICK_SECONDS: Final = 600.0
@@ -27,14 +28,8 @@ async def give_up(database: Database, *, older_than: timedelta) -> int:
     Raises:
         Unavailable: PostgreSQL does not answer.
     """
-    total = 0
-    while True:
-        # A transaction for few clusters: a log may be large, and nobody is to wait for its removal.
-        async with database.transaction() as session:
-            removed = await log_chunks.give_up(session, older_than=older_than, limit=BATCH)
-        total += removed
-        if removed < BATCH:
-            return total
+    remove = partial(log_chunks.give_up, older_than=older_than, limit=BATCH)
+    return await _in_batches(database, remove, BATCH)
 
 
 async def remove_ended(database: Database, *, older_than: timedelta = ACCESS_KEPT) -> int:
@@ -43,12 +38,23 @@ async def remove_ended(database: Database, *, older_than: timedelta = ACCESS_KEP
     Raises:
         Unavailable: PostgreSQL does not answer.
     """
+    remove = partial(ended_access.remove, older_than=older_than, limit=ROWS)
+    return await _in_batches(database, remove, ROWS)
+
+
+async def _in_batches(
+    database: Database, remove: Callable[[WriteSession], Awaitable[int]], limit: int
+) -> int:
+    """Remove in transactions of at most `limit`, and return how many were removed in all.
+
+    A transaction is short: a log may be large, and nobody is to wait for its removal.
+    """
     total = 0
     while True:
         async with database.transaction() as session:
-            removed = await ended_access.remove(session, older_than=older_than, limit=ROWS)
+            removed = await remove(session)
         total += removed
-        if removed < ROWS:
+        if removed < limit:
             return total
 
 

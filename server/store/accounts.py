@@ -258,9 +258,7 @@ async def tokens_of(
         )
     query = query.order_by(TokenRow.created_at.desc(), TokenRow.id.desc()).limit(limit + 1)
     items = [_token(row) for row in await session.scalars(query)]
-    more = len(items) > limit
-    items = items[:limit]
-    return TokenPage(items, cursors.encode(items[-1].created_at, items[-1].id) if more else None)
+    return TokenPage(*cursors.page_of(items, limit))
 
 
 async def count_tokens(session: ReadSession, user_id: UUID) -> int:

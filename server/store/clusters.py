@@ -160,9 +160,7 @@ async def list_of(
         )
     query = query.order_by(ClusterRow.created_at.desc(), ClusterRow.id.desc()).limit(limit + 1)
     items = [_cluster(found) for found in await session.execute(query)]
-    more = len(items) > limit
-    items = items[:limit]
-    return Page(items, cursors.encode(items[-1].created_at, items[-1].id) if more else None)
+    return Page(*cursors.page_of(items, limit))
 
 
 async def count_living(session: ReadSession, owner_id: UUID | None = None) -> int:

@@ -169,9 +169,7 @@ async def of_cluster(
         query = query.where(tuple_(row.created_at, row.id) < tuple_(*cursors.decode(cursor)))
     query = query.order_by(row.created_at.desc(), row.id.desc()).limit(limit + 1)
     items = [_credential(found) for found in await session.scalars(query)]
-    more = len(items) > limit
-    items = items[:limit]
-    return Page(items, cursors.encode(items[-1].created_at, items[-1].id) if more else None)
+    return Page(*cursors.page_of(items, limit))
 
 
 async def count_living(session: ReadSession, cluster_id: UUID, user_id: UUID) -> int:

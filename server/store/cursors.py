@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from pyk8s.wire.service import FieldError
@@ -12,6 +14,30 @@ MAX_CURSOR_CHARS = 200
 
 Place = tuple[datetime, UUID]
 """When the last item of a page was made, and its id."""
+
+
+class Listed(Protocol):
+    """An item of a list that has pages."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was made."""
+
+    @property
+    def id(self) -> UUID:
+        """Its id, which orders items of one instant."""
+
+
+Item = TypeVar("Item", bound=Listed)
+
+
+def page_of(items: Sequence[Item], limit: int) -> tuple[list[Item], str | None]:
+    """Return the first `limit` items, and the cursor of the next page where there are more.
+
+    `items`: one more than `limit` was asked for, to learn whether there is a next page.
+    """
+    page = [*items[:limit]]
+    return page, encode(page[-1].created_at, page[-1].id) if len(items) > limit else None
 
 
 def encode(at: datetime, item_id: UUID) -> str:
