@@ -20,7 +20,7 @@ from server.store import accounts
 from server.store.database import Database
 from server.store.embedded import EmbeddedPostgres
 from tests.faults.site import ServerProcess, Site
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 SOCKETS_PER_PERSON = 20
 """More one user may not open on one server."""

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import asyncpg
 import httpx
 
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 PATIENCE_SECONDS: Final = 60.0
 SETTLED: Final = frozenset({"ready", "failed", "deleted"})

@@ -28,7 +28,7 @@ from tests.faults.stand_ins import (
     on_tls,
     write_authority,
 )
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 SCRIPT: Final = Path(__file__).with_name("scripted_kind.py")
 CLAIMS: Final = 0x70796B3A

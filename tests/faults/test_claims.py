@@ -21,7 +21,8 @@ from server.drivers.simulated import SimulatedDriver
 from server.telemetry import get_logger
 from tests.drivers.conftest import why_no_kind
 from tests.faults.site import eventually
-from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
+from tests.integration.conftest import Caller, LabServer, serving, sign_up
+from tests.ports import free_port
 
 log = get_logger(__name__)
 

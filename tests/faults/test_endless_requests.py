@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from tests.faults.crowd import footprint, quantile_of, simulated_site
-from tests.integration.conftest import free_port
 from tests.integration.listeners import without_verification
+from tests.ports import free_port
 
 MIB: Final = 2**20
 GROWN_BYTES: Final = 50 * MIB

@@ -20,7 +20,7 @@ from tests.faults.ledger import Ledger, content_of
 from tests.faults.simulated_site import Person, people, simulated
 from tests.faults.site import ServerProcess, eventually
 from tests.faults.transports import Place, over_websocket
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 FLOOD_TEXT: Final = "I1123 12:00:00.000000     178 flood.go:1] a line of the simulated flood"
 CAP_BYTES: Final = 2_000_000_000

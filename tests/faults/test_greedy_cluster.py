@@ -14,7 +14,7 @@ from tests.drivers.test_docker import docker
 from tests.drivers.test_isolation import connects, gateway_of
 from tests.drivers.test_node_limits import in_node
 from tests.faults.real import RealSite, real_site
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 

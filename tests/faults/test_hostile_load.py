@@ -29,7 +29,7 @@ from tests.faults.hostile_load import HostileConfig
 from tests.faults.real import RealSite, real_site
 from tests.faults.simulated_site import people
 from tests.integration.by_hand import resident_bytes
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(1500)]
 

@@ -16,7 +16,8 @@ from server.config import Settings
 from server.transport.listening import TCP_OPTIONS
 from tests.faults.crowd import Viewer, footprint, quantile_of, simulated_site, stalled, viewing
 from tests.faults.site import eventually
-from tests.integration.conftest import free_port, serving, sign_up
+from tests.integration.conftest import serving, sign_up
+from tests.ports import free_port
 
 MIB: Final = 2**20
 LINES_PER_SECOND: Final = 600

@@ -15,7 +15,7 @@ from server.store.data_lock import LOCK_NAME
 from tests.faults.plays import STEPS, recorded
 from tests.faults.site import ServerProcess, eventually
 from tests.faults.stage import Stage, staged
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 REPEATS: Final = [pytest.param(n, marks=[pytest.mark.long] if n >= 1 else []) for n in range(20)]
 FLOOD: Final = 500

@@ -9,7 +9,6 @@ ann, bob    callers of it with a token each; ann is the admin
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from server.config import Settings
 from server.provisioner import launch
 from server.store.database import Database
 from tests.factories import add_user
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -108,14 +108,6 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         signup="open",
         host_name="test-host",
     )
-
-
-def free_port() -> int:
-    """Let the system choose a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

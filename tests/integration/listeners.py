@@ -14,7 +14,8 @@ from typing import Final
 
 from server.config import Settings
 from tests.integration.by_hand import Peer
-from tests.integration.conftest import LabServer, free_port, serving
+from tests.integration.conftest import LabServer, serving
+from tests.ports import free_port
 
 API: Final = "api"
 PROXY: Final = "proxy"

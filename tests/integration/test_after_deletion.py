@@ -21,8 +21,9 @@ from server.store import event_log
 from server.store.database import Database
 from server.store.event_log import Draft
 from tests.factories import add_cluster, log_lines
-from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
+from tests.integration.conftest import Caller, LabServer, serving, sign_up
 from tests.integration.test_api import problem
+from tests.ports import free_port
 
 SSE = {"Accept": "text/event-stream"}
 ROUNDS = 5

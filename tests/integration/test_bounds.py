@@ -15,8 +15,9 @@ from server.config import Settings
 from server.controllers import retention
 from server.store import accounts
 from server.store.database import Database
-from tests.integration.conftest import Caller, LabServer, free_port, serving
+from tests.integration.conftest import Caller, LabServer, serving
 from tests.integration.test_api import problem
+from tests.ports import free_port
 
 ACCOUNT = {"username": "ann", "password": "correct horse battery"}
 TOKEN = {"name": "one of many", "scopes": ["access"]}

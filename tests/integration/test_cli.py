@@ -18,7 +18,8 @@ import pytest
 
 from pyk8s.client.kubeconfig_text import read
 from server.config import Settings
-from tests.integration.conftest import LabServer, free_port, serving
+from tests.integration.conftest import LabServer, serving
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"

@@ -11,7 +11,8 @@ import pytest
 
 from server.config import Settings
 from server.store import database
-from tests.integration.conftest import Caller, LabServer, free_port, serving
+from tests.integration.conftest import Caller, LabServer, serving
+from tests.ports import free_port
 
 REQUESTS: Final = 100
 QUEUE: Final = 50

@@ -24,12 +24,13 @@ from server.api.terminal_socket import TerminalQuery
 from server.config import Settings
 from tests.archives import image_archive
 from tests.integration import hostile
-from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
+from tests.integration.conftest import Caller, LabServer, serving, sign_up
 from tests.integration.hostile import Shot, shots
 from tests.integration.resources.authority import make_authority
 from tests.integration.resources.conftest import lead_into
 from tests.integration.resources.fake_kube import fake_kube
 from tests.integration.terminals import terminal
+from tests.ports import free_port
 
 AT_ONCE = 6
 TOKEN = {"name": "x", "scopes": ["access"]}

@@ -17,7 +17,7 @@ import pytest
 from server.provisioner.launch import is_alive, stop
 from server.store.embedded import EmbeddedPostgres
 from server.transport.listening import OPEN_FILES
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 ACCOUNT = {"username": "ann", "password": "correct horse battery"}
 

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from server.config import Settings
-from tests.integration.conftest import Caller, free_port, serving, sign_up
+from tests.integration.conftest import Caller, serving, sign_up
 from tests.integration.test_api import problem
+from tests.ports import free_port
 
 ACCOUNT = {"username": "ann", "password": "correct horse battery"}
 

@@ -17,8 +17,9 @@ from server.config import Settings
 from server.terminals.session import Ending
 from server.terminals.terminals import ALONE_SECONDS, Limits
 from tests.conftest import administrator, with_database
-from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
+from tests.integration.conftest import Caller, LabServer, serving, sign_up
 from tests.integration.terminals import PROTOCOL, Attached, terminal
+from tests.ports import free_port
 
 PROMPT = "(simulated)$ "
 

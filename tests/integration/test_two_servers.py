@@ -4,7 +4,8 @@ import asyncio
 import json
 
 from server.config import Settings
-from tests.integration.conftest import Caller, free_port, serving, sign_up
+from tests.integration.conftest import Caller, serving, sign_up
+from tests.ports import free_port
 
 
 async def test_a_client_of_one_follows_what_the_other_writes(settings: Settings) -> None:

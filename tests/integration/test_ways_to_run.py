@@ -18,6 +18,7 @@ from scripts.local import proxy_address
 from server.config import Settings
 from server.store.embedded import EmbeddedPostgres
 from tests.conftest import with_database
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BASH = shutil.which("bash") or "/bin/bash"
@@ -34,12 +35,6 @@ def run(argv: list[str], env: Mapping[str, str] | None = None) -> subprocess.Com
         timeout=110,
         check=False,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

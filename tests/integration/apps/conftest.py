@@ -25,8 +25,9 @@ from server.apps.links import Link
 from server.config import Settings
 from server.kube.ports import PROTOCOL
 from server.proxy import authority
-from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
+from tests.integration.conftest import Caller, LabServer, serving, sign_up
 from tests.integration.proxy.conftest import ScriptedApi, lead_to, read_answer
+from tests.ports import free_port
 
 STREAM_SECONDS = 0.02
 PIECE = bytes(range(256)) * 256

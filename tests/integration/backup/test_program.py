@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from server.store.embedded import EmbeddedPostgres
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[3]
 ACCOUNT = {"username": "ann", "password": "correct horse battery"}

@@ -18,7 +18,7 @@ from server.store.embedded import EmbeddedPostgres
 from tests.drivers.conftest import why_no_kind
 from tests.faults.real import RealSite
 from tests.faults.site import ServerProcess, eventually
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 

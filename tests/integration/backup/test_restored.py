@@ -30,8 +30,9 @@ from server.errors import StartFailed
 from server.store import migrate
 from server.store.connecting import driver_url
 from tests.conftest import administrator, with_database
-from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
+from tests.integration.conftest import Caller, LabServer, serving, sign_up
 from tests.integration.test_migrations import migrate as migrated
+from tests.ports import free_port
 
 OLDEST = "f039d5916753"
 

@@ -23,7 +23,8 @@ from server.config import Settings
 from server.proxy import authority
 from server.proxy.authority import Identity
 from server.store.access_tables import AccessRow
-from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
+from tests.integration.conftest import Caller, LabServer, serving, sign_up
+from tests.ports import free_port
 
 LINE_SECONDS = 0.02
 

@@ -18,9 +18,10 @@ from server.config import Settings
 from server.kube.ports import NoPort, Place, open_port
 from server.kube.upstream import Upstream
 from server.proxy import authority, relay
-from tests.integration.conftest import Caller, LabServer, free_port, serving, sign_up
+from tests.integration.conftest import Caller, LabServer, serving, sign_up
 from tests.integration.proxy.conftest import lead_to
 from tests.integration.proxy.hostile import HOWS, HostileApi, serving_harm
+from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(300)  # some ways to do harm take the whole of a time limit
 

@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 import httpx
 
-from tests.integration.conftest import Caller, free_port
+from tests.integration.conftest import Caller
+from tests.ports import free_port
 
 BIG = 8 * 1024 * 1024
 ENDED_SECONDS = 30.0

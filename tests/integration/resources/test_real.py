@@ -10,9 +10,10 @@ import pytest
 
 from server.config import Settings
 from tests.drivers.conftest import why_no_kind
-from tests.integration.conftest import Caller, LabServer, free_port
+from tests.integration.conftest import Caller, LabServer
 from tests.integration.resources import kubectl
 from tests.integration.resources.test_api import looking
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(420)]
 
