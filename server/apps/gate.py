@@ -24,6 +24,7 @@ from server.kube.use import Use
 from server.kube.waking import Waker
 from server.proxy.openings import Open, Openings
 from server.proxy.passage import Asked, Passage
+from server.proxy.upgrades import WEBSOCKET
 from server.store import apps
 from server.store.apps import Published
 from server.store.database import Database
@@ -45,6 +46,8 @@ log = get_logger(__name__)
 
 class AppGate:
     """Lets whoever has a link, or had one, to the app of a host name."""
+
+    upgrades = frozenset({WEBSOCKET})
 
     def __init__(
         self,

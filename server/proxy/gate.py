@@ -19,10 +19,10 @@ from server.proxy.grants import Grants
 from server.proxy.openings import Open
 from server.proxy.passage import Asked, Passage
 from server.proxy.paths import destination
-from server.proxy.refusals import Refusal, unavailable
+from server.proxy.refusals import Headers, Refusal, unavailable
+from server.proxy.upgrades import SPDY, WEBSOCKET
 from server.store.credentials import Grant
 
-WEBSOCKET: Final = b"websocket"
 LONG_RUNNING: Final = frozenset({b"attach", b"exec", b"log", b"portforward"})
 PROXY_OR_WATCH: Final = frozenset({b"proxy", b"watch"})
 """kube-apiserver takes requests for these, and those that watch, for long-running."""
@@ -30,6 +30,8 @@ PROXY_OR_WATCH: Final = frozenset({b"proxy", b"watch"})
 
 class ClusterGate:
     """Lets a credential into its cluster, under the name of its user."""
+
+    upgrades = frozenset({WEBSOCKET, SPDY})
 
     def __init__(self, grants: Grants, upstreams: Upstreams, waker: Waker, use: Use) -> None:
         self._grants = grants
@@ -44,12 +46,9 @@ class ClusterGate:
             Refusal: the request is not passed on.
         """
         rules.check_duplicates(asked.headers)
-        upgrade = next((value for name, value in asked.headers if name == b"upgrade"), None)
-        if upgrade is not None and not (asked.is_upgrade and upgrade.lower() == WEBSOCKET):
+        if not asked.is_upgrade and any(name == b"upgrade" for name, _ in asked.headers):
             raise Refusal(
-                400,
-                "BadRequest",
-                "only WebSockets are spoken here, not SPDY: use kubectl 1.31 or newer",
+                400, "BadRequest", "connections are upgraded to WebSocket and SPDY/3.1 only"
             )
         grant = await self._grants.find(rules.secret_of(asked.headers), asked.peer)
         rules.check_identity(asked.headers)
@@ -61,7 +60,10 @@ class ClusterGate:
         return Passage(
             base=upstream.url,
             target=wanted.path + (b"?" + asked.query if asked.query else b""),
-            headers=rules.towards_cluster(asked.headers, grant.username, upgrade=asked.is_upgrade),
+            headers=[
+                *rules.towards_cluster(asked.headers, grant.username, upgrade=asked.upgrade),
+                *_origin(asked, wanted.path, upstream.url),
+            ],
             give_back=partial(rules.towards_client, prefix=wanted.prefix),
             session=upstream.session,
             dial=partial(dial, upstream),
@@ -110,6 +112,19 @@ def _is_long_running(path: bytes, query: bytes) -> bool:
     """
     parts = path.split(b"/")
     return parts[-1] in LONG_RUNNING or not PROXY_OR_WATCH.isdisjoint(parts) or _is_watch(query)
+
+
+def _origin(asked: Asked, path: bytes, url: str) -> Headers:
+    """Return the `Origin` without which an API server refuses a watch over a WebSocket (403).
+
+    It looks at nothing in it but that it is a URL. The client's own says nothing here: what lets in
+    is a bearer token, which no browser adds to a request of another site. An app behind
+    `.../proxy/` gets none, since apps compare it with their own host.
+    """
+    if asked.upgrade is not WEBSOCKET:
+        return []
+    is_watch = _is_watch(asked.query) or b"watch" in path.split(b"/")
+    return [(b"origin", url.encode())] if is_watch else []
 
 
 def _unanswered(why: str) -> Refusal:

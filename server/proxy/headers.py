@@ -9,6 +9,7 @@ from typing import Final
 
 from server.drivers.kube_identity import PEOPLE
 from server.proxy.refusals import Headers, Refusal
+from server.proxy.upgrades import SPDY, WEBSOCKET, Upgrade
 
 PASSED: Final = frozenset(
     {
@@ -28,19 +29,12 @@ PASSED: Final = frozenset(
         b"user-agent",
     }
 )
-PASSED_WITH_UPGRADE: Final = frozenset(
-    {
-        b"sec-websocket-extensions",
-        b"sec-websocket-key",
-        b"sec-websocket-protocol",
-        b"sec-websocket-version",
-    }
-)
 LISTS: Final = frozenset({b"accept", b"accept-encoding", b"if-match", b"if-none-match"}) | {
     b"connection",
     b"sec-websocket-extensions",
     b"sec-websocket-protocol",
     b"tracestate",
+    b"x-stream-protocol-version",
 }
 """What may come several times. Of the rest that we read or pass, a second one is refused: who
 reads the first and who reads the last would see different requests."""
@@ -49,8 +43,7 @@ READ_HERE: Final = frozenset(
     {b"authorization", b"content-length", b"host", b"transfer-encoding", b"upgrade"}
 )
 
-WITH_UPGRADE: Final = PASSED | PASSED_WITH_UPGRADE
-SINGLE: Final = (WITH_UPGRADE | READ_HERE) - LISTS
+SINGLE: Final = (PASSED | WEBSOCKET.passed | SPDY.passed | READ_HERE) - LISTS
 
 NOT_GIVEN_BACK: Final = frozenset(
     {
@@ -129,9 +122,9 @@ def secret_of(headers: Headers) -> str | None:
     return None
 
 
-def towards_cluster(headers: Headers, username: str, *, upgrade: bool = False) -> Headers:
+def towards_cluster(headers: Headers, username: str, *, upgrade: Upgrade | None = None) -> Headers:
     """Give what the cluster gets: the list's headers, and who asks."""
-    passed = WITH_UPGRADE if upgrade else PASSED
+    passed = PASSED | upgrade.passed if upgrade is not None else PASSED
     dropped = named_in_connection(headers)
     return [
         *((name, value) for name, value in headers if name in passed and name not in dropped),

@@ -10,6 +10,7 @@ from anyio.abc import ByteStream
 
 from server.proxy.openings import Open
 from server.proxy.refusals import Headers, OwnAnswer
+from server.proxy.upgrades import Upgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,13 @@ class Asked:
     headers: Headers
     peer: str
     """The address that the connection came from."""
-    is_upgrade: bool = False
+    upgrade: Upgrade | None = None
+    """The protocol that the connection is to be upgraded to."""
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Whether the connection becomes a tunnel."""
+        return self.upgrade is not None
 
 
 def peer_of(scope: Mapping[str, Any]) -> str:
@@ -59,6 +66,9 @@ class Passage:
 
 class Gate(Protocol):
     """Decides about each request of a listener."""
+
+    upgrades: frozenset[Upgrade]
+    """Protocols that connections may be upgraded to."""
 
     async def admit(self, asked: Asked) -> Passage:
         """Find where a request goes.

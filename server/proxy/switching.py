@@ -12,6 +12,7 @@ from anyio.abc import ByteStream
 from server.drivers.kube_http import CONNECT_SECONDS
 from server.proxy.passage import Passage
 from server.proxy.refusals import Headers, Refusal
+from server.proxy.upgrades import Upgrade, is_agreed
 
 ANSWER_SECONDS: Final = 30.0
 """So long it may take to agree; a cluster starts the process in between."""
@@ -19,7 +20,6 @@ ANSWER_SECONDS: Final = 30.0
 PIECE_BYTES: Final = 64 * 1024
 MAX_REFUSAL_BYTES: Final = 64 * 1024
 AGREED: Final = 101
-_UPGRADE: Final = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
 REFUSED: Final = 400
 """From here on, it is a refusal that a client understands."""
 
@@ -45,7 +45,7 @@ class Unanswered(Exception):
 
 
 @asynccontextmanager
-async def asked(passage: Passage) -> AsyncIterator[Switched]:
+async def asked(passage: Passage, method: str, upgrade: Upgrade) -> AsyncIterator[Switched]:
     """Ask for an upgrade; the connection is gone when the context ends.
 
     Raises:
@@ -60,9 +60,17 @@ async def asked(passage: Passage) -> AsyncIterator[Switched]:
     try:
         try:
             with anyio.fail_after(ANSWER_SECONDS):
-                headers = [(b"host", passage.host), *_UPGRADE, *passage.headers]
-                asking = h11.Request(method="GET", target=passage.target, headers=headers)
-                switched = await _handshake(stream, asking)
+                asking = h11.Request(
+                    method=method,
+                    target=passage.target,
+                    headers=[
+                        (b"host", passage.host),
+                        (b"connection", b"Upgrade"),
+                        (b"upgrade", upgrade.token),
+                        *passage.headers,
+                    ],
+                )
+                switched = await _handshake(stream, asking, upgrade)
         except h11.LocalProtocolError as error:
             raise Refusal(
                 400, "BadRequest", "a header or the target cannot be passed on"
@@ -74,7 +82,7 @@ async def asked(passage: Passage) -> AsyncIterator[Switched]:
         await anyio.aclose_forcefully(stream)
 
 
-async def _handshake(stream: ByteStream, asking: h11.Request) -> Switched:
+async def _handshake(stream: ByteStream, asking: h11.Request, upgrade: Upgrade) -> Switched:
     http = h11.Connection(h11.CLIENT)
     await stream.send((http.send(asking) or b"") + (http.send(h11.EndOfMessage()) or b""))
     while True:
@@ -84,8 +92,7 @@ async def _handshake(stream: ByteStream, asking: h11.Request) -> Switched:
         break
     found = list(answer.headers)
     if answer.status_code == AGREED:
-        said = dict(found)
-        if said.get(b"upgrade", b"").lower() != b"websocket" or b"sec-websocket-accept" not in said:
+        if not is_agreed(upgrade, found):
             raise Refusal(502, "BadGateway", "it switched to something else than asked")
         return Switched(AGREED, found, http.trailing_data[0], stream)
     if answer.status_code < REFUSED:

@@ -1,7 +1,7 @@
 """Upgraded connections: exec, attach, cp and port-forward.
 
-After both sides have agreed the bytes pass as they are: what is spoken in the tunnel is between
-them, and a subprotocol that no WebSocket library would take passes too.
+After both sides have agreed on a WebSocket or on SPDY/3.1 the bytes pass as they are: what is
+spoken in the tunnel is between them, and neither protocol is parsed here.
 """
 
 import asyncio
@@ -14,8 +14,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from server.proxy import switching
 from server.proxy.passage import Asked, Gate, peer_of
-from server.proxy.refusals import Headers, OwnAnswer, Refusal
+from server.proxy.refusals import Headers, OwnAnswer
 from server.proxy.switching import Switched
+from server.proxy.upgrades import Upgrade, check_handshake, protocol_of
 from server.telemetry import get_logger
 from server.transport.guarded_http import GuardedHttp
 from server.transport.joining import PIECE_BYTES, join
@@ -26,7 +27,7 @@ log = get_logger(__name__)
 BODY_WINDOW_SECONDS: Final = 60.0
 BODY_BYTES_PER_WINDOW: Final = 8 * 1024
 """A body may be large, so the whole of it has no deadline. A client that sends less than this in
-such a time is cut off. What holds a stream open for longer is a WebSocket, which this does not
+such a time is cut off. What holds a stream open for longer is a tunnel, which this does not
 concern."""
 
 
@@ -58,8 +59,14 @@ class ProxyHttp(GuardedHttp):
         else:
             self._expect_body()
 
+    def _should_upgrade(self) -> bool:
+        return self._upgrade_asked() is not None
+
+    def _upgrade_asked(self) -> Upgrade | None:
+        return protocol_of(self._get_upgrade(), self._gate.upgrades)
+
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over to a tunnel."""
+        """Hand the connection over to a tunnel, of whichever protocol."""
         self.hand_over()
         self.connections.discard(self)
         reader = asyncio.StreamReader(limit=PIECE_BYTES, loop=self.loop)
@@ -74,7 +81,7 @@ class ProxyHttp(GuardedHttp):
             url.query or b"",
             list(self.scope["headers"]),
             peer_of(self.scope),
-            is_upgrade=True,
+            upgrade=self._upgrade_asked(),
         )
         task = self.loop.create_task(_serve(self._gate, asked, reader, writer))
         self.tasks.add(task)
@@ -101,46 +108,34 @@ async def _serve(
 async def _tunnel(
     gate: Gate, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
+    assert asked.upgrade is not None
     passage = await gate.admit(asked)
-    _check_handshake(asked)
-    log.info("tunnel_opened", **passage.log)
+    check_handshake(asked.upgrade, asked.method, asked.headers)
+    log.info("tunnel_opened", protocol=asked.upgrade.token.decode(), **passage.log)
     with passage.opened() as request:
         with request.scope:
             try:
-                async with switching.asked(passage) as answer:
-                    await _answer(answer, passage.give_back(answer.headers), reader, writer)
+                async with switching.asked(passage, asked.method, asked.upgrade) as answer:
+                    headers = passage.give_back(answer.headers)
+                    await _answer(answer, asked.upgrade, headers, reader, writer)
             except switching.Unanswered as error:
                 raise passage.unanswered(str(error)) from error
         if request.has_ended:
             writer.transport.abort()
 
 
-def _check_handshake(asked: Asked) -> None:
-    """See that it is the handshake of a WebSocket and nothing else.
-
-    Raises:
-        Refusal: it is not.
-    """
-    found = dict(asked.headers)
-    if (
-        asked.method != "GET"
-        or found.get(b"upgrade", b"").lower() != b"websocket"
-        or b"sec-websocket-key" not in found
-        or found.get(b"sec-websocket-version") != b"13"
-        or found.get(b"content-length", b"0") != b"0"
-        or b"transfer-encoding" in found
-    ):
-        raise Refusal(400, "BadRequest", "this is no handshake of a WebSocket (RFC 6455)")
-
-
 async def _answer(
-    answer: Switched, headers: Headers, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    answer: Switched,
+    upgrade: Upgrade,
+    headers: Headers,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
     if not answer.has_agreed:
         _write_head(writer, answer.status, [*headers, (b"connection", b"close")])
         writer.write(answer.rest)
         return
-    agreed = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
+    agreed = [(b"connection", b"Upgrade"), (b"upgrade", upgrade.token)]
     _write_head(writer, answer.status, [*agreed, *headers])
     writer.write(answer.rest)
     with suppress(anyio.BrokenResourceError):  # who is at the other end has seen it break

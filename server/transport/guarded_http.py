@@ -193,7 +193,7 @@ class GuardedHttp(HttpToolsProtocol):
         with_body = has_body(self.headers)
         is_upgrade = self.parser.should_upgrade() and self._should_upgrade()
         if is_upgrade and with_body:
-            raise BadRequest(BAD_REQUEST, "the handshake of a WebSocket has no body")
+            raise BadRequest(BAD_REQUEST, "a request for an upgrade has no body")
         if self._is_busy and (is_upgrade or with_body or len(self.pipeline) >= MAX_PIPELINED):
             # Answers have an order, and memory an end.
             detail = "this request came before the answer to the one before it was complete"

@@ -38,6 +38,8 @@ class ScriptedApi:
     heads: list[bytes] = field(default_factory=list)
     watches: int = 0
     """Open now."""
+    sent: int = 0
+    """Bytes of the last endless tunnel that were taken."""
 
     @property
     def url(self) -> str:
@@ -89,6 +91,13 @@ class ScriptedApi:
             case "tunnel" | "flood" as how:
                 await _tunnel(reader, writer, headers, is_flood=how == "flood")
                 return True
+            case "endless":
+                await self._endless(writer)
+                return True
+            case "websocket-101":
+                answer = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n"
+                writer.write(answer + b"connection: upgrade\r\nsec-websocket-accept: x\r\n\r\n")
+                return True
             case "other-101":
                 writer.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\n")
                 return True
@@ -98,6 +107,18 @@ class ScriptedApi:
                 writer.write(_json({"target": self.target().decode()}))
         await writer.drain()
         return False
+
+    async def _endless(self, writer: asyncio.StreamWriter) -> None:
+        """Agree, and send as fast as it is taken."""
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+            b"sec-websocket-accept: x\r\n\r\n"
+        )
+        self.sent = 0
+        while True:
+            writer.write(bytes(65536))
+            await writer.drain()
+            self.sent += 65536
 
     async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -147,10 +168,16 @@ async def _tunnel(
     *,
     is_flood: bool,
 ) -> None:
+    confirmation = b"x-stream-protocol-version: v4.channel.k8s.io"
+    if headers[b"upgrade"] == b"websocket":
+        spoken = headers.get(b"sec-websocket-protocol", b"none")
+        confirmation = b"sec-websocket-accept: x\r\nsec-websocket-protocol: " + spoken
     writer.write(
-        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n"
-        b"connection: upgrade\r\nsec-websocket-accept: x\r\n"
-        b"sec-websocket-protocol: " + headers[b"sec-websocket-protocol"] + b"\r\n\r\n"
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: "
+        + headers[b"upgrade"]
+        + b"\r\n"
+        + confirmation
+        + b"\r\n\r\n"
     )
     if is_flood:  # all is said, and the connection closed at once
         for number in range(400):

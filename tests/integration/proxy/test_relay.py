@@ -165,15 +165,6 @@ async def test_a_handshake_that_is_none_goes_nowhere(site: Site) -> None:
     assert site.api.heads == []
 
 
-async def test_an_spdy_client_is_told_what_to_do(site: Site) -> None:
-    status, _, body = await site.ask(
-        site.at("/tunnel"), "Connection: Upgrade", "Upgrade: SPDY/3.1", method="POST"
-    )
-    assert status == 400
-    assert b"kubectl 1.31 or newer" in body
-    assert site.api.heads == []
-
-
 async def test_a_python_client_lists(site: Site) -> None:
     async with aclosing(_lines(site)) as lines:
         assert [await anext(lines) for _ in range(3)] == ["line 0", "line 1", "line 2"]
