@@ -14,6 +14,7 @@ from bench.rows import (
     idle_cpu,
     ingest,
     latency,
+    page,
     proxy,
     replay,
     revoke,
@@ -27,6 +28,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "latency": latency.measure,
     "fanout": fanout.measure,
     "replay": replay.measure,
+    "page": page.measure,
     "idle": idle.measure,
     "idle-cpu": idle_cpu.measure,
 }

@@ -147,7 +147,7 @@ async def over_sse(url: str, owner: Account, count: int) -> None:
 
 async def over_rest(url: str, owner: Account, count: int) -> None:
     """Replay page by page."""
-    headers = {"Authorization": f"Bearer {owner.token}"}
+    headers = {"Authorization": f"Bearer {owner.token}", "Accept-Encoding": "identity"}
     after = 0
     async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as client:
         while after < count:

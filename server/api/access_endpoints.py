@@ -102,6 +102,7 @@ INSIDE: Final = (
         images.list_all,
         {200: ImageList},
         (*CALLER, NotFound, NotReady, ServedElsewhere, ClusterAway),
+        compressible=True,
     ),
     Endpoint(
         "POST",
@@ -126,6 +127,7 @@ INSIDE: Final = (
         inside.resources,
         {200: Resources},
         (*SEEN, NotFound, TooManySockets),
+        compressible=True,
     ),
     Endpoint(
         "GET",

@@ -41,6 +41,9 @@ class Endpoint:
     query: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
     public: bool = False
+    compressible: bool = False
+    """Whether its answers may be compressed: none of them may carry a secret. What one adds to an
+    answer of a secret by a request would show its letters in the length (BREACH)."""
 
     @property
     def name(self) -> str:

@@ -27,6 +27,7 @@ from server.api import (
     terminals,
 )
 from server.api.access_endpoints import ACCESS, INSIDE
+from server.api.compression import compressed, untransformed
 from server.api.endpoint import API, BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors, Handler
 from server.api.problems import response_of
 from server.api.streams import TooManySockets
@@ -121,8 +122,22 @@ ENDPOINTS: Final = (
         {204: None},
         (*UNSAFE, NotFound),
     ),
-    Endpoint("GET", f"{API}/templates", service.templates, {200: TemplateList}, CALLER),
-    Endpoint("GET", f"{API}/capacity", service.capacity, {200: Capacity}, CALLER),
+    Endpoint(
+        "GET",
+        f"{API}/templates",
+        service.templates,
+        {200: TemplateList},
+        CALLER,
+        compressible=True,
+    ),
+    Endpoint(
+        "GET",
+        f"{API}/capacity",
+        service.capacity,
+        {200: Capacity},
+        CALLER,
+        compressible=True,
+    ),
     Endpoint(
         "POST",
         f"{API}/clusters",
@@ -148,8 +163,16 @@ ENDPOINTS: Final = (
         {200: ClusterList},
         (*CALLER, ValidationFailed),
         query=clusters.ListQuery,
+        compressible=True,
     ),
-    Endpoint("GET", CLUSTER, clusters.get, {200: Cluster}, (*CALLER, NotFound)),
+    Endpoint(
+        "GET",
+        CLUSTER,
+        clusters.get,
+        {200: Cluster},
+        (*CALLER, NotFound),
+        compressible=True,
+    ),
     Endpoint("DELETE", CLUSTER, clusters.delete, {202: Cluster, 204: None}, (*UNSAFE, NotFound)),
     Endpoint(
         "POST",
@@ -203,6 +226,7 @@ ENDPOINTS: Final = (
         (*CALLER, NotFound, UnknownPosition, ValidationFailed, TooManySockets),
         query=events.EventsQuery,
         headers=("Last-Event-ID",),
+        compressible=True,
     ),
     Endpoint(
         "GET",
@@ -211,6 +235,7 @@ ENDPOINTS: Final = (
         {200: "text/plain"},
         (*CALLER, NotFound, UnknownPosition, ValidationFailed, TooManySockets),
         query=events.LogQuery,
+        compressible=True,
     ),
     *ACCESS,
     *INSIDE,
@@ -235,7 +260,14 @@ ENDPOINTS: Final = (
         {204: None},
         (*UNSAFE, NotFound, NoSuchTerminal),
     ),
-    Endpoint("GET", f"{API}/admin/pool", admin.pool, {200: PoolList}, CALLER),
+    Endpoint(
+        "GET",
+        f"{API}/admin/pool",
+        admin.pool,
+        {200: PoolList},
+        CALLER,
+        compressible=True,
+    ),
     Endpoint(
         "PUT",
         f"{API}/admin/pool",
@@ -244,7 +276,14 @@ ENDPOINTS: Final = (
         (*UNSAFE, *BODY, TemplateUnknown),
         body=SetPool,
     ),
-    Endpoint("GET", f"{API}/admin/drift", admin.drift, {200: DriftReport}, CALLER),
+    Endpoint(
+        "GET",
+        f"{API}/admin/drift",
+        admin.drift,
+        {200: DriftReport},
+        CALLER,
+        compressible=True,
+    ),
     Endpoint(
         "POST",
         f"{API}/admin/drift/repair",
@@ -254,7 +293,14 @@ ENDPOINTS: Final = (
         body=RepairDrift,
     ),
     Endpoint("GET", "/healthz", service.healthz, {200: "text/plain"}, public=True),
-    Endpoint("GET", "/metrics", metrics.metrics, {200: "text/plain"}, public=True),
+    Endpoint(
+        "GET",
+        "/metrics",
+        metrics.metrics,
+        {200: "text/plain"},
+        public=True,
+        compressible=True,
+    ),
     Endpoint(
         "GET",
         "/readyz",
@@ -315,6 +361,9 @@ def _by_method(endpoints: list[Endpoint]) -> Handler:
         endpoint = by_method[request.method]
         if endpoint.body is None:
             await require_no_body(request)
-        return await endpoint.handler(request)
+        response = await endpoint.handler(request)
+        if not endpoint.compressible:
+            return untransformed(response)
+        return await compressed(response, request.headers, request.state["compressor"])
 
     return dispatch

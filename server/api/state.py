@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TypedDict
 
 from pyk8s.wire.service import Check
+from server.api.compression import Compressor
 from server.api.recent import RecentSecrets
 from server.api.shared import Shared
 from server.api.streams import Streams
@@ -66,6 +67,7 @@ class State(TypedDict):
     setup_code: SetupCode
     sealer: Sealer
     streams: Streams
+    compressor: Compressor
     upstreams: Upstreams
     grants: Grants
     waker: Waker

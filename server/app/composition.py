@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 
 from server.api import descriptions
+from server.api.compression import Compressor
 from server.api.metrics import exposition
 from server.api.readiness import Watched, look
 from server.api.recent import RecentSecrets
@@ -135,6 +136,7 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
             setup_code=await prepared_setup(settings, database, sealer),
             sealer=sealer,
             streams=streams,
+            compressor=Compressor(),
             upstreams=ways.upstreams,
             grants=ways.grants,
             waker=ways.waker,

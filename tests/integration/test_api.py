@@ -301,7 +301,7 @@ async def test_evidence_is_for_its_owner_until_the_cluster_is_deleted(
     answer = await ann.http.get(url)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/gzip"
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "no-store, no-transform"
     assert f"pyk8s-{cluster['name']}-evidence.tar.gz" in answer.headers["content-disposition"]
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
         explained = tar.extractfile("evidence/explanation.txt")

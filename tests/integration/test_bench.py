@@ -50,7 +50,7 @@ async def test_rows_give_figures_and_a_plot(tmp_path: Path) -> None:
 @pytest.mark.timeout(600)
 async def test_all_rows_run(tmp_path: Path) -> None:
     result = await run(tmp_path, "--tiny")
-    check(result, {"ingest", "latency", "fanout", "replay", "idle", "idle-cpu"})
+    check(result, {"ingest", "latency", "fanout", "replay", "page", "idle", "idle-cpu"})
     assert "beside 5,000" in (tmp_path / "bench-latency.svg").read_text()
 
 

@@ -47,7 +47,7 @@ async def test_create_watch_use_delete(ann: Caller) -> None:
         assert ready["conditions"][0]["status"] == "True"
 
         answer = await ann.http.get("/api/v1/clusters/demo/kubeconfig?endpoint=direct")
-        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["cache-control"] == "no-store, no-transform"
         assert "current-context: pyk8s-demo" in answer.text
 
         assert (await ann.http.delete("/api/v1/clusters/demo")).status_code == 202
