@@ -83,7 +83,7 @@ class Images:
         # A node's owner may have replaced what gives the names.
         told = sorted({name for name in names if name.isprintable()})[:MOST_NAMES]
         loaded = LoadedImages(names=told, size_bytes=archive.size_bytes)
-        async with self._database.transaction() as session:
+        async with self._database.for_people(cluster_id).transaction() as session:
             fact = ImagesLoaded(names=loaded.names, size_bytes=loaded.size_bytes, by=user.username)
             await event_log.append_use(session, cluster_id, fact)
         return loaded

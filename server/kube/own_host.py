@@ -48,7 +48,7 @@ class OwnHost:
             NotReady: the cluster is not up.
             ServedElsewhere: it runs on another host.
         """
-        async with self._database.reading() as reading:
+        async with self._database.for_people(cluster_id).reading() as reading:
             place = await access.place_of(reading, cluster_id)
         if place is None:
             raise NotReady("the cluster is not up", fix="wait until it is ready", retry_after=2)

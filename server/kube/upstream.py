@@ -98,7 +98,7 @@ class Upstreams:
         if found is not None and found.attempt_id == attempt_id:
             self._kept.move_to_end(key)
             return found
-        async with self._database.reading() as session:
+        async with self._database.for_people(cluster_id).reading() as session:
             way = await access.way_into(session, cluster_id)
         if way is None:
             raise NotReady("the way into the cluster is not known", fix="wait until it is ready")

@@ -52,7 +52,7 @@ class Waker:
             is_asked = False
             while True:
                 moved = self._waiting.setdefault(cluster_id, anyio.Event())
-                async with self._database.reading() as session:
+                async with self._database.for_people(cluster_id).reading() as session:
                     phase = await waking.phase_of(session, cluster_id)
                 if phase is Phase.READY:
                     return
@@ -70,6 +70,6 @@ class Waker:
         )
 
     async def _ask(self, cluster_id: UUID) -> None:
-        async with self._database.transaction() as session:
+        async with self._database.for_people(cluster_id).transaction() as session:
             cluster = await clusters.lock(session, cluster_id)
             await waking.ask(session, cluster, reason="Used")

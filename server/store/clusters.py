@@ -172,9 +172,12 @@ async def count_living(session: ReadSession, owner_id: UUID | None = None) -> in
 
 
 async def lock_owner(session: WriteSession, owner_id: UUID) -> None:
-    """Let the commands of one owner that count clusters happen one after the other."""
+    """Lock an owner's row until the transaction ends: their commands that count run in turn.
+
+    The lock is FOR NO KEY UPDATE, so that others may go on to insert rows that refer to the user.
+    """
     await session.execute(
-        update(UserRow).where(UserRow.id == owner_id).values(is_admin=UserRow.is_admin)
+        select(UserRow.id).where(UserRow.id == owner_id).with_for_update(key_share=True)
     )
 
 

@@ -151,7 +151,8 @@ class Database:
     def for_people(self, share: Hashable = None) -> "Database":
         """Return the same database as requests use it: they wait behind the server's own loops.
 
-        `share`: the user whose requests they are. Users take turns.
+        `share`: the user whose requests they are, or the cluster that they are for. Shares take
+        turns.
         """
         return self._view(Lane.PEOPLE, share)
 

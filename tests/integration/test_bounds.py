@@ -51,6 +51,20 @@ async def test_tokens_have_an_end_and_pages(ann: Caller, monkeypatch: pytest.Mon
     assert (await ann.http.post("/api/v1/tokens", json=TOKEN)).status_code == 201
 
 
+async def test_the_lock_of_what_is_counted_writes_no_row(
+    ann: Caller, lab_server: LabServer
+) -> None:
+    async def version() -> str:
+        async with lab_server.state["database"].reading() as session:
+            query = text("SELECT ctid::text FROM users WHERE username = 'ann'")
+            return str((await session.execute(query)).scalar_one())
+
+    before = await version()
+    assert (await ann.http.post("/api/v1/tokens", json=TOKEN)).status_code == 201
+    await ann.create(name="demo")
+    assert await version() == before
+
+
 async def test_credentials_have_an_end_and_pages(
     ann: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,14 +2,16 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from server.config import Settings
+from server.errors import LabError
 from server.store import database
 from tests.integration.conftest import Caller, LabServer, serving
 from tests.ports import free_port
@@ -91,3 +93,28 @@ async def test_a_flood_keeps_nobody_else_out(
     refused = [answer for answer in answers if answer.status_code == 503]
     assert len(refused) >= REFUSED
     assert all(float(answer.headers["Retry-After"]) > 0 for answer in refused)
+
+
+@pytest.mark.parametrize("what", ["waking", "the way in", "nodes"])
+async def test_requests_wait_in_the_lane_of_people(lab_server: LabServer, what: str) -> None:
+    cluster_id = uuid4()
+    state = lab_server.state
+    line = state["database"].line
+    async with asyncio.timeout(50):
+        async with AsyncExitStack() as held:
+            for _ in range(state["settings"].database_pool_size):
+                await held.enter_async_context(state["database"].reading())
+            before = line.waiting
+            ways: dict[str, Coroutine[Any, Any, object]] = {
+                "waking": state["waker"].awake(cluster_id),
+                "the way in": state["upstreams"].for_people(cluster_id, uuid4()),
+                "nodes": state["own_host"].nodes_of(cluster_id),
+            }
+            asked = asyncio.create_task(ways.pop(what))
+            for other in ways.values():
+                other.close()
+            await asyncio.sleep(0)  # it runs until it waits
+            waiting = line.waiting
+        with pytest.raises(LabError):  # there is no such cluster
+            await asked
+    assert waiting == before + 1
