@@ -24,6 +24,7 @@ from server.transport.guarded_http import GuardedHttp
 from server.transport.guarded_websocket import GuardedWebSocket
 from server.transport.listening import IDLE_SECONDS, allow_open_files, open_listener
 from server.transport.serving import CalmServer
+from server.transport.unfinished import Unfinished
 from server.transport.unsent import Unsent
 
 GRACE_SECONDS = 8
@@ -68,7 +69,9 @@ def configuration(app: Starlette) -> uvicorn.Config:
     """Say how uvicorn serves: limits, pings, and no log of its own for each request."""
     return uvicorn.Config(
         app,
-        http=partial(GuardedHttp, unsent=Unsent()),  # type: ignore[arg-type]
+        http=partial(  # type: ignore[arg-type]
+            GuardedHttp, unsent=Unsent(), unfinished=Unfinished()
+        ),
         ws=GuardedWebSocket,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,

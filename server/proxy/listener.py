@@ -21,6 +21,7 @@ from server.proxy.tunnel import ProxyHttp
 from server.transport.accepting import AcceptPolicy
 from server.transport.listening import IDLE_SECONDS
 from server.transport.serving import CalmServer
+from server.transport.unfinished import Unfinished
 from server.transport.unsent import Unsent
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -82,7 +83,9 @@ async def proxying(
     """Relay on a socket while the context lasts. `identity`: None for plain http."""
     config = uvicorn.Config(
         Relay(gate),
-        http=partial(ProxyHttp, gate=gate, unsent=Unsent()),  # type: ignore[arg-type]
+        http=partial(  # type: ignore[arg-type]
+            ProxyHttp, gate=gate, unsent=Unsent(), unfinished=Unfinished()
+        ),
         lifespan="off",
         ssl_certfile=identity.certificate if identity is not None else None,
         ssl_keyfile=identity.key if identity is not None else None,

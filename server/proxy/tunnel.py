@@ -34,6 +34,7 @@ concern."""
 class ProxyHttp(GuardedHttp):
     """HTTP/1.1 whose upgrades become tunnels, and whose bodies may be as long as they like."""
 
+    keeps_bodies = False
     _body_bytes = 0
     _was_paused = False
 

@@ -19,6 +19,7 @@ from server.transport.request_rules import (
     check_head,
     has_body,
 )
+from server.transport.unfinished import HEADER_BYTES, Unfinished
 from server.transport.unsent import Unsent
 
 HEAD_SECONDS: Final = 5.0
@@ -55,6 +56,8 @@ reset it, and the reset overtakes the refusal."""
 class GuardedHttp(HttpToolsProtocol):
     """HTTP/1.1 from peers that may want to keep a connection busy with nothing."""
 
+    keeps_bodies = True
+    """Whether the application collects a body before it does something with it."""
     _deadline: asyncio.TimerHandle | None = None
     _linger: asyncio.TimerHandle | None = None
     _running: RequestResponseCycle | None = None
@@ -65,6 +68,10 @@ class GuardedHttp(HttpToolsProtocol):
     _head_bytes = 0
     _parsed_bytes = 0
     _trailer_bytes = 0
+    _received_bytes = 0
+    """Of a body, as far as it is kept in memory."""
+    _is_unfinished = False
+    """Whether a request has begun and is counted until it is whole."""
     _idle_bytes = 0
     """Of a body, since the parser last found something in it."""
     _has_found = False
@@ -72,10 +79,17 @@ class GuardedHttp(HttpToolsProtocol):
     _has_completed = False
     """Whether a request ended in it."""
 
-    def __init__(self, *args: Any, unsent: Unsent | None = None, **kwargs: Any) -> None:
-        """`unsent`: what all connections of a server have not got rid of."""
+    def __init__(
+        self,
+        *args: Any,
+        unsent: Unsent | None = None,
+        unfinished: Unfinished | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """`unsent`, `unfinished`: of all connections of a port."""
         super().__init__(*args, **kwargs)
         self._unsent = unsent if unsent is not None else Unsent()
+        self._unfinished = unfinished if unfinished is not None else Unfinished()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a request soon."""
@@ -89,6 +103,7 @@ class GuardedHttp(HttpToolsProtocol):
         if self._linger is not None:
             self._linger.cancel()
         self._unsent.forget(self.transport)
+        self._unfinished.forget(self.transport)
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
@@ -130,6 +145,17 @@ class GuardedHttp(HttpToolsProtocol):
             self._refuse(cause)
         else:
             self._count_unparsed(len(data), was_in_head=was_in_head)
+        self._count_unfinished()
+
+    def _count_unfinished(self) -> None:
+        """Count what a request that is not whole takes, for the limit of all connections."""
+        is_begun = self._is_unfinished or (self._is_in_head and self._head_bytes > 0)
+        if not is_begun or self._is_deaf:
+            self._unfinished.forget(self.transport)
+            return
+        text = max(self._head_bytes, self._parsed_bytes)
+        size = text + HEADER_BYTES * len(self.headers) + self._received_bytes
+        self._unfinished.note(self.transport, size)
 
     def _count_unparsed(self, size: int, *, was_in_head: bool) -> None:
         """Limit what the parser keeps to itself: a line that has no end."""
@@ -148,10 +174,11 @@ class GuardedHttp(HttpToolsProtocol):
         """Give the application a way to hang up."""
         super().on_message_begin()
         self._is_in_head, self._head_bytes, self._parsed_bytes = True, 0, 0
+        self._is_unfinished, self._received_bytes = True, 0
         ways: dict[Any, Any] = {
             CUT: self.transport.close,
             HANG_UP: self.transport.abort,
-            TAKE_TIME: self._stop_expecting,
+            TAKE_TIME: self._take_time,
         }
         self.scope["extensions"] = ways
 
@@ -211,13 +238,15 @@ class GuardedHttp(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Note that the body goes on."""
         self._has_found, self._idle_bytes = True, 0
+        if self.keeps_bodies:
+            self._received_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Be content: the request is here. What follows is the head of the next one."""
         self._stop_expecting()
         self._is_in_head, self._has_completed = True, True
-        self._head_bytes = 0
+        self._is_unfinished, self._head_bytes = False, 0
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -229,6 +258,7 @@ class GuardedHttp(HttpToolsProtocol):
         """Stop watching the connection: it has another protocol from now on."""
         self._stop_expecting()
         self._unsent.forget(self.transport)
+        self._unfinished.forget(self.transport)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what uvicorn itself takes offence at."""
@@ -258,6 +288,12 @@ class GuardedHttp(HttpToolsProtocol):
         self._parsed_bytes += size
         if self._parsed_bytes > MAX_HEAD_BYTES:
             raise _head_too_large()
+
+    def _take_time(self) -> None:
+        """Leave the body of the request to the application, which bounds it."""
+        self._stop_expecting()
+        self._is_unfinished = False
+        self._unfinished.forget(self.transport)
 
     def _expect_body(self) -> None:
         self._expect_within(BODY_SECONDS)
