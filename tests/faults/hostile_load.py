@@ -1,7 +1,7 @@
 """Hostile load on one server, in a process of its own: a stranger's and one tenant's.
 
-`python -m tests.faults.hostile_load CONFIG` runs until SIGTERM, then prints how often each attack
-was carried out. CONFIG is `HostileConfig` as JSON. It goes to loopback only.
+`python -m tests.faults.hostile_load CONFIG` runs until SIGTERM, then prints what it did
+(`HostileReport`). CONFIG is `HostileConfig` as JSON. It goes to loopback only.
 """
 
 import asyncio
@@ -13,8 +13,7 @@ import json
 import signal
 import sys
 import tarfile
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,6 +23,17 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
+ATTACKS: Final = (
+    "trailers",
+    "slow_body",
+    "registers",
+    "slow_upload",
+    "archive",
+    "endless",
+    "endless_proxy",
+    "terminal",
+)
+"""All there are. `HostileConfig.attacks` selects some of them, to find what each one costs."""
 TRAILER: Final = b"aa:b\r\n" * 2000
 SLOW_BODIES: Final = 50
 SLOW_UPLOADS: Final = 4
@@ -51,44 +61,67 @@ class HostileConfig:
     proxy_url: str | None = None
     apps_url: str | None = None
     proxy_token: str | None = None
+    attacks: Sequence[str] = ATTACKS
+
+
+@dataclasses.dataclass(slots=True)
+class HostileReport:
+    """What was carried out."""
+
+    done: dict[str, int] = dataclasses.field(default_factory=dict)
+    """How often each attack was carried out to its end, whatever the server answered. A terminal
+    that stays open is not counted here."""
+    terminals_opened: int = 0
+    terminals_open: int = 0
+    terminals_open_at_most: int = 0
+    terminal_bytes: int = 0
 
 
 class HostileLoad:
-    """All attacks side by side, counted."""
+    """The attacks of a configuration side by side, counted."""
 
     def __init__(self, config: HostileConfig) -> None:
         self._config = config
-        self.done: Counter[str] = Counter()
-        """How often each attack was carried out to its end, whatever the server answered."""
+        self.report = HostileReport()
 
     async def run(self) -> None:
         """Attack until cancelled."""
-        config = self._config
         async with asyncio.TaskGroup() as tasks:
-            for name, url in [("api", config.url), ("apps", config.apps_url)]:
-                if url is not None:
-                    tasks.create_task(self._repeat(f"trailers_{name}", partial(trailers, url)))
-            for _ in range(SLOW_BODIES):
-                tasks.create_task(self._repeat("slow_body", partial(slow_body, config.url)))
-            tasks.create_task(self._repeat("registers", partial(registers, config.url)))
-            for _ in range(SLOW_UPLOADS):
-                tasks.create_task(self._repeat("slow_upload", self._slow_upload))
-            for archive in (sparse_archive(), blank_archive()):
-                tasks.create_task(self._repeat("archive", partial(self._upload, archive)))
-            for call in ("kubeconfig?endpoint=direct", "resources", "usage", "images"):
-                path = f"/api/v1/clusters/{config.endless_cluster}/{call}"
-                tasks.create_task(self._repeat("endless", partial(self._get, path)))
-            if config.proxy_url is not None and config.proxy_token is not None:
-                tasks.create_task(self._repeat("endless_proxy", self._get_through_proxy))
-            for number in range(TERMINALS):
-                typed = b"yes\n" if number < FLOODING_TERMINALS else b""
-                tasks.create_task(self._repeat("terminal", partial(self._terminal, typed)))
+            for name, attack in self._attacks():
+                if name.partition("_of_")[0] in self._config.attacks:
+                    tasks.create_task(self._repeat(name, attack))
+
+    def _attacks(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        config = self._config
+        yield "trailers_of_api", partial(trailers, config.url)
+        if config.apps_url is not None:
+            yield "trailers_of_apps", partial(trailers, config.apps_url)
+        for _ in range(SLOW_BODIES):
+            yield "slow_body", partial(slow_body, config.url)
+        yield "registers", partial(registers, config.url)
+        for _ in range(SLOW_UPLOADS):
+            yield "slow_upload", self._slow_upload
+        if "archive" in config.attacks:
+            for make in (sparse_archive, blank_archive):
+                yield (
+                    "archive",
+                    partial(self._upload, asyncio.ensure_future(asyncio.to_thread(make))),
+                )
+        for call in ("kubeconfig?endpoint=direct", "resources", "usage", "images"):
+            path = f"/api/v1/clusters/{config.endless_cluster}/{call}"
+            yield "endless", partial(self._get, path)
+        if config.proxy_url is not None and config.proxy_token is not None:
+            yield "endless_proxy", self._get_through_proxy
+        for number in range(TERMINALS):
+            is_flooding = number < FLOODING_TERMINALS
+            name = "terminal_of_flood" if is_flooding else "terminal_of_idle"
+            yield name, partial(self._terminal, b"yes\n" if is_flooding else b"")
 
     async def _repeat(self, name: str, attack: Callable[[], Awaitable[None]]) -> None:
         while True:
             with contextlib.suppress(OSError, httpx.HTTPError, WebSocketException, TimeoutError):
                 await attack()
-            self.done[name] += 1
+            self.report.done[name] = self.report.done.get(name, 0) + 1
             await asyncio.sleep(PAUSE_SECONDS)
 
     @property
@@ -110,7 +143,8 @@ class HostileLoad:
             async for _ in r.aiter_raw():
                 pass
 
-    async def _upload(self, archive: bytes) -> None:
+    async def _upload(self, made: Awaitable[bytes]) -> None:
+        archive = await made
         url = f"{self._config.url}/api/v1/clusters/{self._config.terminals_cluster}/images"
         headers = self._headers | {"Content-Type": "application/x-tar"}
         async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http:
@@ -137,12 +171,24 @@ class HostileLoad:
             open_timeout=PATIENCE_SECONDS,
             proxy=None,
         ) as socket:
-            if typed:
-                await asyncio.sleep(1)
-                await socket.send(typed)
-            async for _ in socket:
-                pass
+            with self._open_terminal():
+                if typed:
+                    await asyncio.sleep(1)
+                    await socket.send(typed)
+                async for message in socket:
+                    self.report.terminal_bytes += len(message)
         await asyncio.sleep(1)
+
+    @contextlib.contextmanager
+    def _open_terminal(self) -> Iterator[None]:
+        report = self.report
+        report.terminals_opened += 1
+        report.terminals_open += 1
+        report.terminals_open_at_most = max(report.terminals_open_at_most, report.terminals_open)
+        try:
+            yield
+        finally:
+            report.terminals_open -= 1
 
 
 async def trailers(url: str) -> None:
@@ -226,16 +272,16 @@ def blank_archive() -> bytes:
     return out.getvalue()
 
 
-async def attack(config: HostileConfig) -> Counter[str]:
-    """Attack until SIGTERM; return how often each attack was carried out."""
+async def attack(config: HostileConfig) -> HostileReport:
+    """Attack until SIGTERM; return what was carried out."""
     load = HostileLoad(config)
     running = asyncio.create_task(load.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await running
-    return load.done
+    return load.report
 
 
 if __name__ == "__main__":
     given: dict[str, Any] = json.loads(sys.argv[1])
-    sys.stdout.write(json.dumps(asyncio.run(attack(HostileConfig(**given)))))
+    sys.stdout.write(json.dumps(dataclasses.asdict(asyncio.run(attack(HostileConfig(**given))))))
