@@ -11,6 +11,9 @@ from cryptography.fernet import Fernet, InvalidToken
 from server.errors import StartFailed
 
 BEARER_PREFIX = "pyk8s_"
+CREDENTIAL_PREFIX = BEARER_PREFIX + "kube_"
+"""Of a secret that opens one cluster. The server's API takes none, the proxy no other."""
+
 SECRET_BYTES = 32  # 256 bits; OWASP asks for at least 128 of a session id
 
 

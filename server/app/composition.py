@@ -166,7 +166,13 @@ async def relaying(state: State, sockets: Mapping[str, socket.socket]) -> AsyncI
     policy = policy_of(state["settings"])
     async with AsyncExitStack() as serving:
         if "proxy" in sockets:
-            gate = ClusterGate(state["grants"], state["upstreams"], state["waker"], state["use"])
+            gate = ClusterGate(
+                state["grants"],
+                state["upstreams"],
+                state["waker"],
+                state["use"],
+                monotonic=time.monotonic,
+            )
             proxy = proxying(sockets["proxy"], state["proxy"], gate, policy)
             await serving.enter_async_context(proxy)
         if "apps" in sockets:

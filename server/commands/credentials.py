@@ -14,16 +14,13 @@ from pyk8s.wire.facts import CredentialIssued, CredentialRevoked
 from pyk8s.wire.service import FieldError
 from server.errors import NotFound, NotReady, QuotaExceeded, Unavailable, ValidationFailed
 from server.kube import certificates
-from server.secrets import Sealer, hash_secret, new_secret
+from server.secrets import CREDENTIAL_PREFIX, Sealer, hash_secret, new_secret
 from server.store import access, accounts, apps, clusters, credentials, event_log
 from server.store.access import WayIn
 from server.store.accounts import Principal
 from server.store.database import Database, ReadSession, WriteSession, now
 from server.store.event_log import Draft
 from server.telemetry import get_logger
-
-SECRET_PREFIX = "pyk8s_kube_"  # noqa: S105 - what all of them begin with
-"""Of a secret that opens one cluster. The server's API takes none, the proxy no other."""
 
 DEFAULT_SECONDS = 24 * 3600
 MAX_DIRECT_SECONDS = 24 * 3600
@@ -82,7 +79,7 @@ async def issue_for_proxy(
         ValidationFailed: it would be good for too long.
     """
     await way_into(database, cluster)
-    secret = new_secret(SECRET_PREFIX)
+    secret = new_secret(CREDENTIAL_PREFIX)
     async with database.transaction() as session:
         await clusters.lock(session, cluster.id)  # two at a time must not both take the last place
         await _require_room(session, cluster.id, principal.user.id)

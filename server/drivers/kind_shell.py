@@ -1,5 +1,9 @@
 """A shell in a node of kind: bash that names the cluster, kubectl under the user's own name.
 
+kubectl has a certificate of the user's, signed in the node, and no impersonation of the
+administrator's: a kubeconfig's `as-groups` are added to whatever `--as` names, so that the answer
+would be the administrator's again.
+
 All that somebody chose (names, sizes) goes into it as environment or as an argument of its own,
 never into a text that a shell reads.
 """
@@ -19,13 +23,9 @@ mkdir -p "$dir"
 echo "$$" > "/run/pyk8s/shell-$PYK8S_SHELL"
 stty rows "$PYK8S_ROWS" cols "$PYK8S_COLS"
 unset PYK8S_ROWS PYK8S_COLS
-awk '
-  { print }
-  /^  user:[[:space:]]*$/ {
-    printf "    as: \"%s\"\n", ENVIRON["PYK8S_USER"]
-    printf "    as-groups: [\"%s\"]\n", ENVIRON["PYK8S_GROUP"]
-  }
-' /etc/kubernetes/admin.conf > "$dir/kubeconfig.$$" && mv "$dir/kubeconfig.$$" "$dir/kubeconfig"
+kubeadm kubeconfig user --config /kind/kubeadm.conf --client-name "$PYK8S_USER" \
+  --org "$PYK8S_GROUP" > "$dir/kubeconfig.$$" 2> /dev/null
+mv "$dir/kubeconfig.$$" "$dir/kubeconfig"
 cat > "$dir/bashrc.$$" <<'END'
 [ -r /etc/bash.bashrc ] && . /etc/bash.bashrc
 if [ -r /usr/share/bash-completion/bash_completion ]; then

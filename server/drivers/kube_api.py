@@ -142,9 +142,11 @@ async def connect(
         yield ApiServer(session, url, seconds=seconds)
 
 
-def context(authority: bytes, identity: bytes) -> ssl.SSLContext:
-    """Believe one authority only, and show a certificate (PEM, with its key)."""
+def context(authority: bytes, identity: bytes | None) -> ssl.SSLContext:
+    """Believe one authority only, and show a certificate (PEM, with its key). None: show none."""
     context = ssl.create_default_context(cadata=authority.decode())
+    if identity is None:
+        return context
     # ssl reads a key from a file only; this one (mode 0600) is gone again at once.
     descriptor, name = tempfile.mkstemp()
     try:

@@ -8,18 +8,24 @@ another way in on purpose; that one ends with the cluster.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from server.drivers import kube_api, kube_identity
 from server.drivers.base import DriverError
-from server.drivers.kube_api import Credentials
+from server.drivers.kube_api import ApiServer, Credentials
+from server.drivers.kube_identity import PEOPLE
 from server.errors import Unavailable
 from server.secrets import Sealer
 from server.store.access import WayIn
 
 ISSUE_SECONDS: Final = 25.0
 """For all questions together; the controller that signs begins some 3 s after a cluster is up."""
+
+SERVER_SECONDS: Final = 3600
+"""For a certificate that the server keeps for itself. Nothing revokes it, so it ends soon."""
 
 
 def _name(credential_id: UUID) -> str:
@@ -56,19 +62,49 @@ async def issue(
         Unavailable: the cluster does not answer, or refused.
     """
     name = _name(credential_id)
+    async with _signing(way, sealer) as client:
+        await kube_identity.bind(client, name=name, group=name)
+        return await kube_identity.sign(
+            client,
+            name=name,
+            user=_user(username, credential_id),
+            groups=(name,),
+            seconds=seconds,
+        )
+
+
+async def issue_for_server(way: WayIn, sealer: Sealer, *, username: str) -> bytes:
+    """Let the cluster sign a certificate with which the server acts as a person; PEM with its key.
+
+    It never leaves the server's memory. With it a request reaches the API server as the person's
+    own, so that the API server itself decides whom the person may impersonate.
+
+    Raises:
+        Unavailable: the cluster does not answer, or refused.
+    """
+    async with _signing(way, sealer) as client:
+        return await kube_identity.sign(
+            client,
+            name=f"pyk8s:person:{uuid4()}",
+            user=username,
+            groups=(PEOPLE,),
+            seconds=SERVER_SECONDS,
+        )
+
+
+@asynccontextmanager
+async def _signing(way: WayIn, sealer: Sealer) -> AsyncIterator[ApiServer]:
+    """Connect as the administrator for as long as a certificate may take.
+
+    Raises:
+        Unavailable: the cluster does not answer, or refused.
+    """
     try:
         async with (
             asyncio.timeout(ISSUE_SECONDS),
             kube_api.connect(administrator(way, sealer), way.internal_url) as client,
         ):
-            await kube_identity.bind(client, name=name, group=name)
-            return await kube_identity.sign(
-                client,
-                name=name,
-                user=_user(username, credential_id),
-                groups=(name,),
-                seconds=seconds,
-            )
+            yield client
     except DriverError as error:
         raise _unavailable(error) from error
     except TimeoutError as error:

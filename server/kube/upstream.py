@@ -1,9 +1,12 @@
 """Connections to the API servers of ready clusters, kept open and shared."""
 
 import asyncio
+import time
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
 from ssl import SSLContext
 from typing import Final
 from uuid import UUID
@@ -12,7 +15,10 @@ import aiohttp
 
 from server.drivers import kube_api, kube_http
 from server.drivers.base import DriverError
+from server.drivers.kube_api import Credentials
+from server.drivers.shared import Shared
 from server.errors import NotReady, Simulated
+from server.kube import certificates
 from server.secrets import Sealer
 from server.store import access
 from server.store.access import WayIn
@@ -21,6 +27,19 @@ from server.store.database import Database
 MOST: Final = 256
 """API servers whose connections are kept; those not asked for the longest time go first. One that
 is still in use then is closed when its last user lets go of it."""
+
+RENEW_SECONDS: Final = 0.75 * certificates.SERVER_SECONDS
+"""A person's certificate is used for so long; what was asked shortly before that has time left."""
+SIGN_AT_ONCE: Final = 8
+"""Certificates that clusters sign at the same time."""
+
+
+class _As(Enum):
+    """The identities under which an API server is asked, besides that of a person."""
+
+    ADMINISTRATOR = auto()
+    PROXY = auto()
+    NOBODY = auto()
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -37,7 +56,7 @@ class Upstream:
 
 
 class Upstreams:
-    """Finds the way into a cluster, as its administrator or as the proxy.
+    """Finds the way into a cluster, as its administrator, the proxy, a person or nobody.
 
     What is kept is bound to the attempt that made the cluster: a cluster that was created anew
     has another address and other certificates.
@@ -46,7 +65,12 @@ class Upstreams:
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database
         self._sealer = sealer
-        self._kept: OrderedDict[tuple[UUID, bool], Upstream] = OrderedDict()
+        self._kept: OrderedDict[tuple[UUID, _As], Upstream] = OrderedDict()
+        # By the time of day, not by a clock that stops while the machine sleeps: certificates
+        # do not.
+        self._of_persons = Shared[tuple[UUID, UUID, str], Upstream](
+            seconds=RENEW_SECONDS, at_once=SIGN_AT_ONCE, clock=time.time
+        )
         self._retired: set[aiohttp.ClientSession] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -57,14 +81,41 @@ class Upstreams:
             NotReady: the cluster cannot be reached, yet or any more.
             Simulated: there is nothing behind it.
         """
-        return await self._find(cluster_id, None, for_people=False)
+        return await self._find(cluster_id, None, _As.ADMINISTRATOR)
 
     async def for_people(self, cluster_id: UUID, attempt_id: UUID) -> Upstream:
         """Give a cluster's API server, as the user who may speak for people and do nothing else.
 
         `attempt_id`: whose way in it is, as the database says now. Raises as `of`.
         """
-        return await self._find(cluster_id, attempt_id, for_people=True)
+        return await self._find(cluster_id, attempt_id, _As.PROXY)
+
+    async def for_tokens(self, cluster_id: UUID, attempt_id: UUID) -> Upstream:
+        """Give a cluster's API server, as nobody: a request has to bring its own bearer token.
+
+        A client certificate would count before the token. Raises as `of`.
+        """
+        return await self._find(cluster_id, attempt_id, _As.NOBODY)
+
+    async def as_person(self, cluster_id: UUID, attempt_id: UUID, username: str) -> Upstream:
+        """Give a cluster's API server, under a certificate of a person.
+
+        Raises:
+            Unavailable: the cluster signs none.
+            NotReady: the cluster cannot be reached, yet or any more.
+            Simulated: there is nothing behind it.
+        """
+        key = (cluster_id, attempt_id, username)
+        return await self._of_persons.get(key, partial(self._open_for, *key))
+
+    async def _open_for(self, cluster_id: UUID, attempt_id: UUID, username: str) -> Upstream:
+        way = await self._way_into(cluster_id)
+        if way.attempt_id != attempt_id:
+            raise NotReady("the cluster was created anew", fix="try again")
+        identity = await certificates.issue_for_server(way, self._sealer, username=username)
+        upstream = self._open(cluster_id, way, identity)
+        self._retire(upstream)  # when it was renewed, and its last user has let go of it
+        return upstream
 
     async def aclose(self) -> None:
         """Let go of all connections."""
@@ -90,21 +141,16 @@ class Upstreams:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _find(
-        self, cluster_id: UUID, attempt_id: UUID | None, *, for_people: bool
-    ) -> Upstream:
-        key = (cluster_id, for_people)
+    async def _find(self, cluster_id: UUID, attempt_id: UUID | None, who: _As) -> Upstream:
+        key = (cluster_id, who)
         found = self._kept.get(key)
         if found is not None and found.attempt_id == attempt_id:
             self._kept.move_to_end(key)
             return found
-        async with self._database.for_people(cluster_id).reading() as session:
-            way = await access.way_into(session, cluster_id)
-        if way is None:
-            raise NotReady("the way into the cluster is not known", fix="wait until it is ready")
+        way = await self._way_into(cluster_id)
         found = self._kept.get(key)  # another one may have come first
         if found is None or found.attempt_id != way.attempt_id:
-            made = self._connect(cluster_id, way, for_people=for_people)
+            made = self._connect(cluster_id, way, who)
             if found is not None:
                 self._retire(found)
             self._kept[key] = found = made
@@ -115,24 +161,37 @@ class Upstreams:
             del oldest
         return found
 
-    def _connect(self, cluster_id: UUID, way: WayIn, *, for_people: bool) -> Upstream:
+    async def _way_into(self, cluster_id: UUID) -> WayIn:
+        async with self._database.for_people(cluster_id).reading() as session:
+            way = await access.way_into(session, cluster_id)
+        if way is None:
+            raise NotReady("the way into the cluster is not known", fix="wait until it is ready")
         if way.sealed_proxy_identity is None:
             raise Simulated(
                 "nothing answers in this cluster: it is simulated",
                 fix="use a server with Docker and kind for a real one",
             )
-        try:
-            admin = kube_api.read_kubeconfig(self._sealer.open(way.sealed_kubeconfig).decode())
-        except DriverError as error:
-            raise NotReady(error.explanation.cause, fix=error.explanation.fix) from error
-        identity = (
-            self._sealer.open(way.sealed_proxy_identity)
-            if for_people
-            else admin.certificate + b"\n" + admin.key
-        )
-        ssl = kube_api.context(admin.authority, identity)
+        return way
+
+    def _connect(self, cluster_id: UUID, way: WayIn, who: _As) -> Upstream:
+        identity = None
+        if who is _As.PROXY and way.sealed_proxy_identity is not None:
+            identity = self._sealer.open(way.sealed_proxy_identity)
+        elif who is _As.ADMINISTRATOR:
+            admin = self._administrator(way)
+            identity = admin.certificate + b"\n" + admin.key
+        return self._open(cluster_id, way, identity)
+
+    def _open(self, cluster_id: UUID, way: WayIn, identity: bytes | None) -> Upstream:
+        ssl = kube_api.context(self._administrator(way).authority, identity)
         session = kube_http.open_session(ssl)
         return Upstream(cluster_id, way.attempt_id, way.internal_url, ssl, session)
+
+    def _administrator(self, way: WayIn) -> Credentials:
+        try:
+            return kube_api.read_kubeconfig(self._sealer.open(way.sealed_kubeconfig).decode())
+        except DriverError as error:
+            raise NotReady(error.explanation.cause, fix=error.explanation.fix) from error
 
 
 def host_and_port(url: str) -> tuple[str, int]:

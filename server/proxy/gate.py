@@ -1,10 +1,13 @@
 """Who may reach which cluster: the gate of the Kubernetes API proxy."""
 
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from enum import Enum, auto
 from functools import partial
 from typing import Final
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import anyio
 from anyio.abc import ByteStream
@@ -15,6 +18,8 @@ from server.kube.upstream import Upstream, Upstreams, host_and_port
 from server.kube.use import Use
 from server.kube.waking import Waker
 from server.proxy import headers as rules
+from server.proxy import impersonation, token_reviews
+from server.proxy.bearer import Bearer, bearer_of, subject_of, without_bearer
 from server.proxy.grants import Grants
 from server.proxy.openings import Open
 from server.proxy.passage import Asked, Passage
@@ -22,10 +27,27 @@ from server.proxy.paths import destination
 from server.proxy.refusals import Headers, Refusal, unavailable
 from server.proxy.upgrades import SPDY, WEBSOCKET
 from server.store.credentials import Grant
+from server.telemetry import get_logger
 
 LONG_RUNNING: Final = frozenset({b"attach", b"exec", b"log", b"portforward"})
 PROXY_OR_WATCH: Final = frozenset({b"proxy", b"watch"})
 """kube-apiserver takes requests for these, and those that watch, for long-running."""
+
+TOLD_SECONDS: Final = 60.0
+MOST_TOLD: Final = 1_000
+
+log = get_logger(__name__)
+
+
+class Way(Enum):
+    """Under which identity a request reaches the cluster, and so what it may become there."""
+
+    PROXY = auto()
+    """The proxy's, which may speak for people and for nobody else."""
+    PERSON = auto()
+    """The person's own: the API server decides whom the person may impersonate."""
+    TOKEN = auto()
+    """None: the API server reads the token that the request brings."""
 
 
 class ClusterGate:
@@ -33,11 +55,22 @@ class ClusterGate:
 
     upgrades = frozenset({WEBSOCKET, SPDY})
 
-    def __init__(self, grants: Grants, upstreams: Upstreams, waker: Waker, use: Use) -> None:
+    def __init__(
+        self,
+        grants: Grants,
+        upstreams: Upstreams,
+        waker: Waker,
+        use: Use,
+        *,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._grants = grants
         self._upstreams = upstreams
         self._waker = waker
         self._use = use
+        self._monotonic = monotonic
+        self._told: OrderedDict[tuple[object, ...], float] = OrderedDict()
+        """What the log has told lately, and until when it does not again."""
 
     async def admit(self, asked: Asked) -> Passage:
         """Find who asks, for what, and where that is.
@@ -50,18 +83,31 @@ class ClusterGate:
             raise Refusal(
                 400, "BadRequest", "connections are upgraded to WebSocket and SPDY/3.1 only"
             )
-        grant = await self._grants.find(rules.secret_of(asked.headers), asked.peer)
-        rules.check_identity(asked.headers)
+        bearer = bearer_of(asked.headers)
+        grant = await self._grants.find(bearer.secret, asked.peer)
+        others = impersonation.wanted(asked.headers)
         wanted = destination(asked.path)
-        if wanted.cluster_id != grant.cluster_id:
+        if wanted.cluster_id not in {grant.cluster_id, None}:
             raise Refusal(403, "Forbidden", "this credential is for another cluster")
-        upstream = await self._upstream_of(grant)
+        upstream = await self._upstream_of(grant, _way(bearer, others))
+        log = {
+            "user": grant.username,
+            "cluster_id": str(grant.cluster_id),
+            "path": wanted.path.decode("ascii"),
+            **({"token_subject": subject_of(bearer.token) or "unknown"} if bearer.token else {}),
+            **({"impersonated": impersonation.in_words(others)} if others else {}),
+        }
+        self._note(log, grant.credential_id)
         host, port = host_and_port(upstream.url)
         return Passage(
             base=upstream.url,
             target=wanted.path + (b"?" + asked.query if asked.query else b""),
             headers=[
-                *rules.towards_cluster(asked.headers, grant.username, upgrade=asked.upgrade),
+                *rules.towards_cluster(
+                    without_bearer(asked.headers),
+                    _who(grant, bearer, others),
+                    upgrade=asked.upgrade,
+                ),
                 *_origin(asked, wanted.path, upstream.url),
             ],
             give_back=partial(rules.towards_client, prefix=wanted.prefix),
@@ -70,11 +116,10 @@ class ClusterGate:
             host=f"{host}:{port}".encode(),
             opened=partial(self._opened, grant, is_background=_is_watch(asked.query)),
             unanswered=_unanswered,
-            log={
-                "user": grant.username,
-                "cluster_id": str(grant.cluster_id),
-                "path": wanted.path.decode("ascii"),
-            },
+            log=log,
+            inspect=token_reviews.inspecting(
+                asked.method, wanted.segments, bearer, username=grant.username
+            ),
             is_long_running=_is_long_running(wanted.path, asked.query),
         )
 
@@ -89,15 +134,48 @@ class ClusterGate:
         """End all that is open."""
         self._grants.stop()
 
-    async def _upstream_of(self, grant: Grant) -> Upstream:
+    def _note(self, log_fields: dict[str, str], credential_id: UUID) -> None:
+        """Keep who is meant by whom in the log: once in a while for each, not for each request."""
+        told = (credential_id, log_fields.get("token_subject"), log_fields.get("impersonated"))
+        if told[1:] == (None, None):
+            return
+        now = self._monotonic()
+        if self._told.get(told, 0.0) <= now:
+            self._told[told] = now + TOLD_SECONDS
+            log.info("identity_used", **{k: v for k, v in log_fields.items() if k != "path"})
+        self._told.move_to_end(told)
+        if len(self._told) > MOST_TOLD:
+            self._told.popitem(last=False)
+
+    async def _upstream_of(self, grant: Grant, way: Way) -> Upstream:
         if grant.attempt_id is None or grant.phase not in USABLE:
             raise unavailable(f"the cluster {grant.cluster_name} is {grant.phase}, not ready")
+        where = (grant.cluster_id, grant.attempt_id)
         try:
             if grant.phase is Phase.PAUSED:
                 await self._waker.awake(grant.cluster_id)
-            return await self._upstreams.for_people(grant.cluster_id, grant.attempt_id)
+            match way:
+                case Way.TOKEN:
+                    return await self._upstreams.for_tokens(*where)
+                case Way.PERSON:
+                    return await self._upstreams.as_person(*where, grant.username)
+                case Way.PROXY:
+                    return await self._upstreams.for_people(*where)
         except LabError as error:
             raise unavailable(error.detail) from error
+
+
+def _way(bearer: Bearer, others: Headers) -> Way:
+    if bearer.token is not None:
+        return Way.TOKEN
+    return Way.PERSON if others else Way.PROXY
+
+
+def _who(grant: Grant, bearer: Bearer, others: Headers) -> Headers:
+    """Return the headers by which the cluster is told who asks."""
+    if bearer.token is not None:
+        return [(b"authorization", b"Bearer " + bearer.token.encode()), *others]
+    return others or impersonation.person(grant.username)
 
 
 def _is_watch(query: bytes) -> bool:

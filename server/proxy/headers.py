@@ -7,7 +7,6 @@ might understand as an identity or a route can. Who asks is added here, and nowh
 from collections.abc import Iterable
 from typing import Final
 
-from server.drivers.kube_identity import PEOPLE
 from server.proxy.refusals import Headers, Refusal
 from server.proxy.upgrades import SPDY, WEBSOCKET, Upgrade
 
@@ -63,12 +62,6 @@ NOT_GIVEN_BACK: Final = frozenset(
 )
 """Hop by hop; or would change what a browser does with other servers of this host."""
 
-IMPERSONATION: Final = b"impersonate-"
-"""What the headers begin with by which Kubernetes is asked to answer as for somebody else."""
-
-_BEARER: Final = b"bearer "
-MAX_SECRET_BYTES: Final = 128
-
 
 def named_in_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
     """Give the names that `Connection` declares to be for the next hop only."""
@@ -93,43 +86,13 @@ def check_duplicates(headers: Headers) -> None:
         seen.add(name)
 
 
-def check_identity(headers: Headers) -> None:
-    """Let nobody ask to be answered as somebody else.
-
-    Left out in silence, the answer would be that of the caller: `kubectl auth can-i --as` would
-    say yes to everything.
-
-    Raises:
-        Refusal: the request asks for that.
-    """
-    if any(name.lower().startswith(IMPERSONATION) for name, _ in headers):
-        raise Refusal(
-            403,
-            "Forbidden",
-            "impersonation (--as, Impersonate-*) is not passed on by this proxy: use a direct "
-            "kubeconfig (pyk8s kubeconfig get NAME --endpoint direct), or in the terminal of the "
-            "cluster kubectl --kubeconfig /etc/kubernetes/admin.conf",
-        )
-
-
-def secret_of(headers: Headers) -> str | None:
-    """Give the bearer secret of a request; None: it has none."""
-    for name, value in headers:
-        if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER:
-            secret = value[len(_BEARER) :].strip()
-            if len(secret) <= MAX_SECRET_BYTES and secret.isascii():
-                return secret.decode()
-    return None
-
-
-def towards_cluster(headers: Headers, username: str, *, upgrade: Upgrade | None = None) -> Headers:
-    """Give what the cluster gets: the list's headers, and who asks."""
+def towards_cluster(headers: Headers, who: Headers, *, upgrade: Upgrade | None = None) -> Headers:
+    """Give what the cluster gets: the list's headers, and `who` asks."""
     passed = PASSED | upgrade.passed if upgrade is not None else PASSED
     dropped = named_in_connection(headers)
     return [
         *((name, value) for name, value in headers if name in passed and name not in dropped),
-        (b"impersonate-user", username.encode()),
-        (b"impersonate-group", PEOPLE.encode()),
+        *who,
     ]
 
 

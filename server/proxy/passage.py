@@ -60,6 +60,9 @@ class Passage:
     """Gives the answer for a request that was passed on and got none; takes what happened."""
     log: dict[str, str]
     """What the server's log tells of an upgrade."""
+    inspect: Callable[[bytes], bytes] | None = None
+    """Takes the whole body of a request and returns the one that passes; raises OwnAnswer. None:
+    the body passes unread."""
     is_long_running: bool = False
     """Whether the answer may begin at any time, as that to `kubectl logs -f` does."""
 

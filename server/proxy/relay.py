@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from server.proxy.passage import Asked, Gate, Passage, peer_of
-from server.proxy.refusals import Headers, OwnAnswer
+from server.proxy.refusals import Headers, OwnAnswer, Refusal
 from server.transport.connection import hang_up
 
 Scope = Any
@@ -25,6 +25,9 @@ HEAD_SECONDS: Final = 120.0
 """For the head of an answer, from the last piece of the request's body on. An API server gives up
 a request after 60 s (`--request-timeout`) and waits 30 s for a webhook; long-running requests have
 no such end, and none here. Apps get the same: proxies before apps commonly wait for 60 s."""
+MAX_INSPECTED_BYTES: Final = 64 * 1024
+"""Of a body that is read before it passes."""
+
 BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -62,6 +65,25 @@ class Body:
             if not message.get("more_body"):
                 self._has_passed.set()
                 return
+
+    async def whole(self) -> bytes:
+        """Return all of the body.
+
+        Raises:
+            ClientGone: it ends before its end.
+            Refusal: it has more than `MAX_INSPECTED_BYTES`.
+        """
+        read = bytearray()
+        if self.is_there:
+            async for piece in self.pieces(lambda: None):
+                read += piece
+                if len(read) > MAX_INSPECTED_BYTES:
+                    raise Refusal(
+                        413,
+                        "RequestEntityTooLarge",
+                        f"the body has more than {MAX_INSPECTED_BYTES} bytes",
+                    )
+        return bytes(read)
 
     async def until_client_is_gone(self) -> None:
         """Wait until the client hangs up, or has its whole answer."""
@@ -118,11 +140,13 @@ class Relay:
 
 
 async def _pass_on(method: str, passage: Passage, body: Body, send: Send) -> None:
-    headers = CIMultiDict(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in passage.headers
-    )
+    headers = CIMultiDict((name.decode("latin-1"), _text(value)) for name, value in passage.headers)
     headers["Host"] = passage.host.decode("ascii")
-    if body.length is not None:
+    whole = None
+    if passage.inspect is not None:
+        whole = passage.inspect(await body.whole())
+        headers["Content-Length"] = str(len(whole))
+    elif body.length is not None:
         headers["Content-Length"] = body.length.decode()
     patience = anyio.CancelScope()
 
@@ -131,12 +155,12 @@ async def _pass_on(method: str, passage: Passage, body: Body, send: Send) -> Non
             patience.deadline = anyio.current_time() + HEAD_SECONDS
 
     wait_longer()
-
+    sent = body.pieces(wait_longer) if body.is_there else None
     asking = passage.session.request(
         method,
         URL(passage.base + passage.target.decode("ascii"), encoded=True),
         headers=headers,
-        data=body.pieces(wait_longer) if body.is_there else None,
+        data=sent if whole is None else whole,
         allow_redirects=False,
     )
     try:
@@ -151,6 +175,14 @@ async def _pass_on(method: str, passage: Passage, body: Body, send: Send) -> Non
     except (aiohttp.ClientError, OSError) as error:
         if not body.is_client_gone:
             raise passage.unanswered("does not answer") from error
+
+
+def _text(value: bytes) -> str:
+    """Return the text that aiohttp, which sends UTF-8, sends as these bytes, if there is one."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 async def _give_back(answer: aiohttp.ClientResponse, passage: Passage, send: Send) -> None:

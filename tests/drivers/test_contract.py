@@ -227,6 +227,10 @@ async def use_kubectl(shell: Shell) -> None:
         b"clear; kubectl auth whoami -o jsonpath='name={.status.userInfo.username}.'\r"
     )
     await read_until(shell, b"name=ann.")
+    await shell.write(
+        b"clear; echo may=$(k auth can-i get pods)-$(k auth can-i get pods --as b).\r"
+    )
+    await read_until(shell, b"may=yes-no.")
     await shell.write(b"k get pods -A\r")
     await read_until(shell, b"kube-apiserver-")
     await shell.write(b"k -n kube-sys\t get names\t kube-pub\t -o=na\t\r")

@@ -16,7 +16,7 @@ from server.apps import address
 from server.apps import headers as app_headers
 from server.config import Settings
 from server.errors import LabError, ValidationFailed
-from server.proxy import headers, paths
+from server.proxy import bearer, headers, impersonation, paths
 from server.proxy.refusals import Refusal
 from server.transport import request_rules
 from server.transport.cookies import cookies_of
@@ -73,11 +73,25 @@ def device_cookie(n: int) -> Callable[[], object]:
 
 def connection_header(n: int) -> Callable[[], object]:
     given = [(b"connection", many("h#", ",", n)), *((b"x%d" % each, b"") for each in range(n))]
-    return lambda: headers.towards_cluster(given, "ann")
+    return lambda: headers.towards_cluster(given, [])
 
 
 def duplicates(n: int) -> Callable[[], object]:
     return lambda: headers.check_duplicates([(b"x%d" % each, b"") for each in range(n)])
+
+
+def impersonations(n: int) -> Callable[[], object]:
+    def read() -> None:
+        with suppress(Refusal):
+            impersonation.wanted([(b"impersonate-extra-%d" % each, b"") for each in range(n)])
+
+    return read
+
+
+def protocols(n: int) -> Callable[[], object]:
+    return lambda: bearer.without_bearer(
+        [(bearer.PROTOCOLS, many(bearer.IN_PROTOCOL.decode() + "#", ",", n))]
+    )
 
 
 CASES: Final[dict[str, Callable[[int], Callable[[], object]]]] = {
@@ -88,6 +102,8 @@ CASES: Final[dict[str, Callable[[int], Callable[[], object]]]] = {
     "a cookie full of escapes": device_cookie,
     "Connection": connection_header,
     "headers that come twice": duplicates,
+    "headers of an impersonation": impersonations,
+    "subprotocols with a token": protocols,
     "cookies of an app": lambda n: (
         lambda: cookies_of([(b"cookie", many("c#=", ";", n))], app_headers.COOKIE)
     ),

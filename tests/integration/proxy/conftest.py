@@ -79,7 +79,7 @@ class ScriptedApi:
                 return True
             case "count":
                 size = await _read_body(reader, headers)
-                writer.write(_json({"bytes": size}))
+                writer.write(json_answer({"bytes": size}))
             case str(known) if known in ANSWERS:
                 writer.write(_head(*ANSWERS[known]))
             case "half":
@@ -102,9 +102,9 @@ class ScriptedApi:
                 writer.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\n")
                 return True
             case "refused-upgrade":
-                writer.write(_json({"kind": "Status", "message": "no such pod"}, 404))
+                writer.write(json_answer({"kind": "Status", "message": "no such pod"}, 404))
             case _:
-                writer.write(_json({"target": self.target().decode()}))
+                writer.write(json_answer({"target": self.target().decode()}))
         await writer.drain()
         return False
 
@@ -142,7 +142,7 @@ def _head(status: int, *headers: bytes) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def _json(content: dict[str, Any], status: int = 200) -> bytes:
+def json_answer(content: dict[str, Any], status: int = 200) -> bytes:
     body = json.dumps(content).encode()
     head = b"HTTP/1.1 %d Said\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     return head % (status, len(body)) + body

@@ -1,6 +1,7 @@
 """Real kubectl, through the kubeconfigs that people get."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -9,6 +10,7 @@ from typing import Any
 
 import anyio
 import httpx
+from ruamel.yaml import YAML
 
 from tests.integration.conftest import Caller
 from tests.ports import free_port
@@ -34,6 +36,12 @@ class Kubectl:
         with anyio.fail_after(60):
             done = await anyio.run_process([*self.command, *arguments], check=False)
         assert done.returncode != 0, done.stdout
+        return done.stderr.decode()
+
+    async def ends(self, *arguments: str) -> str:
+        """Run it to any end; give its complaint, if it has one."""
+        with anyio.fail_after(60):
+            done = await anyio.run_process([*self.command, *arguments], check=False)
         return done.stderr.decode()
 
     @asynccontextmanager
@@ -72,8 +80,9 @@ async def all_of_it(ann: Caller, path: str, pod: str, folder: Path) -> None:
     proxied, credential = await issued(ann, path, "proxy", folder)
     assert "ann" in await proxied.run("auth", "whoami")
     assert "yes" in await proxied.run("auth", "can-i", "*", "*")
-    said = await proxied.fails("auth", "can-i", "get", "pods", "--as", "nobody")
-    assert "(Forbidden): impersonation" in said
+    await impersonates(ann, path, proxied, folder)
+    await is_a_service_account(proxied, folder)
+    await serves_without_flags(proxied)
     inside = ("exec", "-i", pod, "-c", "main", "--")
     assert await proxied.run(*inside, "cat", typed=b"typed") == "typed"
     await copies(proxied, pod, folder)
@@ -88,6 +97,68 @@ async def all_of_it(ann: Caller, path: str, pod: str, folder: Path) -> None:
     await direct.run(*bound, "--user", "ann")  # which is not what the certificate is for
     assert (await ann.http.delete(f"{path}/credentials/{credential}")).status_code == 204
     assert "Forbidden" in await direct.fails("get", "nodes")
+
+
+async def impersonates(ann: Caller, path: str, proxied: Kubectl, folder: Path) -> None:
+    """The cluster decides whom ann may be, as it does without a proxy."""
+    robot = "system:serviceaccount:default:default"
+    asked = ("--as", robot, "--as-group", "a", "--as-uid", "7", "--as-user-extra", "x/y=z")
+    told = json.loads(await proxied.run("auth", "whoami", *asked, "-o", "json"))
+    assert told["status"]["userInfo"] == {
+        "username": robot,
+        "uid": "7",
+        "groups": ["a", "system:authenticated"],
+        "extra": {"x/y": ["z"]},
+    }
+    assert f'User "{robot}" cannot delete' in await proxied.fails(
+        "delete", "ns", "a", "--as", robot
+    )
+    await refuses_to_impersonate(proxied, await issued(ann, path, "direct", folder))
+
+
+async def refuses_to_impersonate(proxied: Kubectl, other: tuple[Kubectl, str]) -> None:
+    """Who may not impersonate is told so in the words of Kubernetes."""
+    direct, _ = other
+    people = json.loads(await direct.run("get", "clusterrolebinding", "pyk8s:users", "-o", "json"))
+    for grown in ("creationTimestamp", "resourceVersion", "uid"):
+        people["metadata"].pop(grown)
+    await direct.run("delete", "clusterrolebinding", "pyk8s:users")
+    async with asyncio.timeout(30):  # an API server sees a change of its rules a moment later
+        while 'User "ann" cannot impersonate' not in (
+            await proxied.ends("get", "pods", "--as", "bob")
+        ):
+            await asyncio.sleep(0.2)
+    await direct.run("create", "-f", "-", typed=json.dumps(people).encode())
+    async with asyncio.timeout(30):
+        while 'User "bob" cannot list' not in await proxied.ends("get", "pods", "--as", "bob"):
+            await asyncio.sleep(0.2)
+
+
+async def is_a_service_account(proxied: Kubectl, folder: Path) -> None:
+    """A token of the cluster, joined to the credential, decides who one is inside."""
+    text = await anyio.Path(folder / "proxy.yaml").read_text()
+    credential = str(YAML(typ="safe", pure=True).load(text)["users"][0]["user"]["token"])
+    token = (await proxied.run("create", "token", "default", "--duration", "10m")).strip()
+    joined = ("--token", f"{credential}.{token}")
+    robot = "system:serviceaccount:default:default"
+    assert robot in await proxied.run("auth", "whoami", *joined)
+    assert f'User "{robot}" cannot list' in await proxied.fails("get", "pods", *joined)
+    said = await proxied.fails("get", "pods", *joined, "--as", "ann")
+    assert f'User "{robot}" cannot impersonate' in said
+    file = folder / "alone.yaml"
+    await anyio.Path(file).write_text(text.replace(credential, token))
+    assert f"the token of {robot}" in await Kubectl(file).fails("get", "pods")
+
+
+async def serves_without_flags(proxied: Kubectl) -> None:
+    """`kubectl proxy` leaves out the path of its kubeconfig's server."""
+    port = free_port()
+    async with (
+        proxied.left_running("proxy", "--port", str(port)),
+        httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        answer = await client.get("/api/v1/namespaces/kube-system", timeout=30)
+        assert answer.json()["metadata"]["name"] == "kube-system"
 
 
 async def copies(proxied: Kubectl, pod: str, folder: Path) -> None:
