@@ -4,9 +4,11 @@ A credential is looked up in the database once in a second at most: a program th
 times in that second waits for one look. A revocation is hinted, so it does not wait for that.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -35,6 +37,14 @@ ENDED: Final = "the credential has expired or was revoked: take a new kubeconfig
 log = get_logger(__name__)
 
 
+@dataclass(slots=True, eq=False)
+class _Look:
+    """A look at the database that is under way. It ends when nobody waits for it any more."""
+
+    task: asyncio.Task[Grant]
+    waiting: int = 0
+
+
 class Grants:
     """Finds what a secret allows, and ends what goes on when it allows nothing any more."""
 
@@ -45,6 +55,8 @@ class Grants:
         self._ended: OrderedDict[UUID, None] = OrderedDict()
         """What hints have told lately."""
         self._openings = Openings()
+        self._looks: dict[bytes, _Look] = {}
+        """Looks at the database under way, for all who ask meanwhile. Hints make them forgotten."""
         self._used: set[UUID] = set()
         self._doubt = anyio.Event()
 
@@ -56,13 +68,30 @@ class Grants:
         """
         hashed = hash_secret(secret)
         found = self._known.get(hashed)
-        now = self._monotonic()
-        if found is not None and found[0] > now:
+        if found is not None and found[0] > self._monotonic():
             return self._still_good(found[1])
-        if found is not None:
-            database = self._database.for_people(found[1].user_id)
+        look = self._looks.get(hashed)
+        if look is None:
+            owner = found[1].user_id if found is not None else None
+            look = _Look(asyncio.create_task(self._look(hashed, owner, peer)))
+            self._looks[hashed] = look
+        look.waiting += 1
+        try:
+            return self._still_good(await asyncio.shield(look.task))
+        finally:
+            look.waiting -= 1
+            if not look.waiting:
+                look.task.cancel()  # without effect when it is done
+                if self._looks.get(hashed) is look:
+                    del self._looks[hashed]
+
+    async def _look(self, hashed: bytes, owner: UUID | None, peer: str) -> Grant:
+        """Ask the database. `owner`: whose secret it was a moment ago. Raises as `find`."""
+        if owner is not None:
+            database = self._database.for_people(owner)
         else:
             database = self._database.for_strangers(share_of_address("secret", peer).path)
+        asked_at = self._monotonic()
         try:
             async with database.reading() as session:
                 grant = await credentials.by_secret(session, hashed)
@@ -72,9 +101,11 @@ class Grants:
         if grant is None:
             raise unauthorized(ENDED)
         self._still_good(grant)
-        self._known[hashed] = (now + BELIEVED_SECONDS, grant)
-        if len(self._known) > MOST_KNOWN:
-            self._known.popitem(last=False)
+        look = self._looks.get(hashed)
+        if look is not None and look.task is asyncio.current_task():  # else a hint came meanwhile
+            self._known[hashed] = (asked_at + BELIEVED_SECONDS, grant)
+            if len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
         self._used.add(grant.credential_id)
         return grant
 
@@ -102,6 +133,7 @@ class Grants:
         for hashed, (_, grant) in [*self._known.items()]:
             if ended in {grant.credential_id, grant.cluster_id}:
                 del self._known[hashed]
+        self._looks.clear()
         self._openings.end_with({ended})
 
     def on_moved(self, cluster_id: UUID) -> None:
@@ -109,10 +141,12 @@ class Grants:
         for hashed, (_, grant) in [*self._known.items()]:
             if grant.cluster_id == cluster_id:
                 del self._known[hashed]
+        self._looks.clear()
 
     def on_may_have_missed(self) -> None:
         """Look everything up again: hints may have been lost."""
         self._known.clear()
+        self._looks.clear()
         self._doubt.set()
 
     def stop(self) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, update
 
+from server.store import credentials
 from server.store.access_tables import CredentialRow
 from tests.faults.site import eventually
 from tests.integration.conftest import sign_up
@@ -112,6 +113,57 @@ async def test_a_hint_that_comes_while_the_database_is_asked_counts(site: Site) 
     assert (await site.ask(site.at("/api")))[0] == 200
     site.server.state["grants"].on_revoked(UUID(site.credential["id"]))
     assert (await site.ask(site.at("/api")))[0] == 401
+
+
+async def test_requests_at_once_share_one_look_at_the_database(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that opens a hundred watches begins with an answer that is not known yet."""
+    looks = 0
+    by_secret = credentials.by_secret
+
+    async def counted(*arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await by_secret(*arguments)
+
+    monkeypatch.setattr(credentials, "by_secret", counted)
+    grants = site.server.state["grants"]
+    found = await asyncio.gather(*(grants.find(site.token, "127.0.0.1") for _ in range(50)))
+    assert {str(each.credential_id) for each in found} == {site.credential["id"]}
+    assert looks == 1
+
+
+async def test_a_hint_during_a_look_makes_the_next_request_look_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on, looks = asyncio.Event(), asyncio.Event(), 0
+    by_secret = credentials.by_secret
+
+    async def held_up(*arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        found = await by_secret(*arguments)
+        began.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(credentials, "by_secret", held_up)
+    grants = site.server.state["grants"]
+    first = asyncio.create_task(grants.find(site.token, "127.0.0.1"))
+    await began.wait()
+    grants.on_moved(UUID(site.mine))
+    second = asyncio.create_task(grants.find(site.token, "127.0.0.1"))
+    gone = asyncio.create_task(grants.find(site.token, "127.0.0.1"))
+
+    async def two_looks() -> bool:
+        return looks == 2
+
+    await eventually(two_looks)
+    gone.cancel()
+    go_on.set()
+    assert (await first).credential_id == (await second).credential_id
+    assert (looks, gone.cancelled()) == (2, True)
 
 
 async def test_credentials_are_listed_with_their_last_use_and_are_ones_own(site: Site) -> None:
