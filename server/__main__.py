@@ -10,7 +10,7 @@ from functools import partial
 
 import anyio
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from server.api.application import create_app
 from server.api.protocol import MAX_FRAME_BYTES, PING_SECONDS, PONG_SECONDS
@@ -65,7 +65,7 @@ class Server(CalmServer):
         await super().shutdown(sockets)
 
 
-def configuration(app: Starlette) -> uvicorn.Config:
+def configuration(app: ASGIApp) -> uvicorn.Config:
     """Say how uvicorn serves: limits, pings, and no log of its own for each request."""
     return uvicorn.Config(
         app,

@@ -7,21 +7,23 @@ from typing import Any
 import uuid_utils.compat as uuids
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
 
 from server.api import problems, routes, ui
+from server.api.cors import Cors
+from server.api.hosts import KnownHosts
 from server.api.security import SecurityHeaders
 from server.api.slashes import RedirectSlashes
 from server.api.state import State
-from server.config import REPOSITORY
+from server.config import REPOSITORY, Settings
 from server.errors import LabError
 
 COMPRESSED_FROM_BYTES = 1024
 
 
-def create_app(state: State) -> Starlette:
+def create_app(state: State) -> ASGIApp:
     """Make the application around what is running."""
 
     @asynccontextmanager
@@ -33,7 +35,6 @@ def create_app(state: State) -> Starlette:
     app = Starlette(
         routes=[*routes.routes(), *(page.routes if page is not None else [])],
         lifespan=lifespan,
-        middleware=[Middleware(SecurityHeaders, request_id=lambda: str(uuids.uuid7()))],
         exception_handlers={
             LabError: problems.on_lab_error,
             ClientDisconnect: problems.on_gone,
@@ -46,4 +47,11 @@ def create_app(state: State) -> Starlette:
         otherwise = GZipMiddleware(page.files, minimum_size=COMPRESSED_FROM_BYTES)
     app.router.redirect_slashes = False
     app.router.default = RedirectSlashes(app.router, otherwise)
-    return app
+    return _guarded(app, state["settings"])
+
+
+def _guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Put around an application what holds for every answer, that to a crash included."""
+    if settings.named_origins:
+        app = Cors(app, origins=settings.named_origins)
+    return SecurityHeaders(KnownHosts(app, settings), request_id=lambda: str(uuids.uuid7()))

@@ -152,9 +152,10 @@ async def _look_up(
 def require_same_origin(connection: HTTPConnection[State]) -> None:
     """Let a browser act only for pages of our own origins.
 
-    A WebSocket handshake needs an Origin that is on the list, exactly. For the rest browsers say
-    themselves (Sec-Fetch-Site) whether a page of another site asks; old ones send the Origin.
-    A program sends neither, and has no cookie that it was not given on purpose.
+    A WebSocket handshake needs an Origin that is on the list, exactly. Else browsers send two
+    headers, which both have to agree: an Origin that is on the list, or Sec-Fetch-Site that says
+    `same-origin` with an Origin of the host that was asked. A program sends neither, and has no
+    cookie that it was not given on purpose.
 
     Raises:
         CrossOrigin: another site, or a WebSocket without Origin.
@@ -168,11 +169,18 @@ def require_same_origin(connection: HTTPConnection[State]) -> None:
     if connection.scope["method"] in SAFE_METHODS:
         return
     site = connection.headers.get("sec-fetch-site")
-    if site is not None:
-        if site != "same-origin" and origin not in allowed:
-            raise _cross_origin(origin)
-    elif origin is not None and origin not in allowed:
+    if origin is None:
+        is_own = site in {None, "same-origin"}
+    else:
+        is_own = origin in allowed or (site == "same-origin" and _is_of_host(connection, origin))
+    if not is_own:
         raise _cross_origin(origin)
+
+
+def _is_of_host(connection: HTTPConnection[State], origin: str) -> bool:
+    """Return whether an origin is that of the host that was asked, whoever ends its TLS."""
+    host = connection.headers.get("host", "").lower()
+    return origin.lower() in {f"http://{host}", f"https://{host}"}
 
 
 def require_own_page(connection: HTTPConnection[State], principal: Principal) -> None:

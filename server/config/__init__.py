@@ -1,6 +1,7 @@
 """Settings: everything an operator may choose, by environment variable with the prefix PYK8S_."""
 
 import socket
+from collections.abc import Set
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from pydantic_settings import SettingsConfigDict
 from pyk8s.wire.hosts import is_loopback_host
 from server.config.capacity import Capacity
 from server.config.database_url import parse
+from server.config.origins import read_origins
 from server.errors import StartFailed, in_words
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -146,8 +148,19 @@ class Settings(Capacity):
     )
     allowed_origins: str = Field(
         "",
-        description="Further origins whose pages may use the API with a cookie, separated by "
-        "commas (https://lab.example.org). The server's own are always allowed.",
+        description="Origins under which people see the server's page, by a reverse proxy, and "
+        "origins of other pages that use the API; separated by commas (https://lab.example.org). A "
+        "page of one may send what changes something and open WebSockets; to a page elsewhere the "
+        "server speaks CORS, without cookies: it sends a token. Their hosts are answered for. The "
+        "server's own origins on this machine are always allowed.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="Further host names that the server answers for, separated by commas "
+        "(lab.internal.example.org). Requests for others get 421 `host_unknown`. Always answered "
+        "for: addresses, localhost, this machine's name, and the hosts of PYK8S_HOST, "
+        "PYK8S_ALLOWED_ORIGINS, PYK8S_PROXY_URL and PYK8S_APPS_URL; in a container also names of "
+        "one word. `*`: all, where something before the server checks them.",
     )
     secure_cookies: bool = Field(
         False, description="Set to true behind TLS: cookies get Secure and the __Host- prefix."
@@ -202,6 +215,12 @@ class Settings(Capacity):
         ge=4096,
         description="Size at which that file is full. Three full ones are kept, as `.1` to `.3`.",
     )
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        read_origins(value)
+        return value
 
     @field_validator("roles")
     @classmethod
@@ -302,22 +321,26 @@ class Settings(Capacity):
             variable = "PYK8S_HOST" if self.published_host is None else "PYK8S_PUBLISHED_HOST"
             return f"{variable} is {host}"
         named = {
-            "PYK8S_ALLOWED_ORIGINS": self.allowed_origins.split(","),
+            "PYK8S_ALLOWED_ORIGINS": self.named_origins,
             "PYK8S_PROXY_URL": [self.proxy_url or ""],
             "PYK8S_APPS_URL": [self.apps_url or ""],
         }
         for variable, urls in named.items():
-            for url in filter(None, map(str.strip, urls)):
+            for url in filter(None, urls):
                 if not is_loopback_host(urlsplit(url).hostname or url):
                     return f"{variable} names {url}"
         return "PYK8S_SECURE_COOKIES is set" if self.secure_cookies else None
 
     @property
-    def origins(self) -> frozenset[str]:
+    def origins(self) -> Set[str]:
         """The origins whose pages may act with a cookie."""
-        given = {origin.strip().rstrip("/") for origin in self.allowed_origins.split(",")}
         own = {f"http://{host}:{self.port}" for host in ("localhost", "127.0.0.1", "[::1]")}
-        return frozenset((given | own) - {""})
+        return own.union(self.named_origins)
+
+    @property
+    def named_origins(self) -> tuple[str, ...]:
+        """The origins that the operator has named."""
+        return read_origins(self.allowed_origins)
 
 
 def _is_address(host: str) -> bool:

@@ -3,6 +3,7 @@
 from server.errors.base import (
     CrossOrigin,
     Forbidden,
+    HostUnknown,
     Internal,
     KeyReused,
     LabError,
@@ -57,6 +58,7 @@ __all__ = [
     "DatabaseFull",
     "DatabaseRestarting",
     "Forbidden",
+    "HostUnknown",
     "ImageRefused",
     "Internal",
     "KeyReused",

@@ -132,6 +132,14 @@ class NoEvidence(LabError):
     title = "There is no evidence"
 
 
+class HostUnknown(LabError):
+    """The request is for a host name that is none of this server's."""
+
+    code = "host_unknown"
+    status = 421
+    title = "No server of this name here"
+
+
 class MethodNotAllowed(LabError):
     """The path exists, the method does not."""
 

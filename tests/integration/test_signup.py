@@ -112,7 +112,7 @@ async def test_wrong_codes_are_slowed_down_and_the_right_one_is_not(
     [
         {"X-Forwarded-For": "8.8.8.8"},
         {"Forwarded": "for=8.8.8.8;host=lab.example.org"},
-        {"Host": "lab.example.org"},
+        {"Host": "192.0.2.1"},
         {"X-Real-IP": "8.8.8.8", "X-Forwarded-Host": "localhost"},
         {"CF-Connecting-IP": "8.8.8.8"},
     ],

@@ -81,7 +81,7 @@ async def test_a_slash_at_the_end_leads_to_the_path_alone(settings: Settings, bu
             "/api/v1/clusters/": "/api/v1/clusters",
             "/login//": "/login",
         }.items():
-            answer = await browser.get(path, headers={"Host": "elsewhere.example"})
+            answer = await browser.get(path, headers={"Host": "elsewhere.localhost"})
             assert answer.status_code == 307, path
             assert answer.headers["location"] == location
         for path in ("//elsewhere.example/", "//elsewhere.example//", "/nowhere/", "//"):

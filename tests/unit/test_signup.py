@@ -77,7 +77,6 @@ def test_what_is_this_machine(host: str, expected: bool) -> None:
             {"allowed_origins": "http://localhost:3000, https://lab.example.org"},
             "PYK8S_ALLOWED_ORIGINS",
         ),
-        ({"allowed_origins": "lab.example.org"}, "PYK8S_ALLOWED_ORIGINS"),
         ({"secure_cookies": True}, "PYK8S_SECURE_COOKIES"),
         ({"proxy_url": "https://localhost:8443"}, None),
         ({"proxy_url": "https://lab.example.org:8443"}, "PYK8S_PROXY_URL"),
