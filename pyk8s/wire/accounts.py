@@ -71,7 +71,7 @@ class Quota(Answer):
     max_ttl_seconds: int
 
 
-class Usage(Answer):
+class QuotaUsage(Answer):
     """How many clusters a user has."""
 
     clusters: int
@@ -83,7 +83,7 @@ class Me(Answer):
     user: User
     scopes: list[Scope]
     quota: Quota
-    usage: Usage
+    usage: QuotaUsage
 
 
 def _distinct(scopes: list[Scope]) -> list[Scope]:

@@ -4,7 +4,16 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 MAX_TEXT_CHARS: Final = 1024
 """The longest text in a request. Every field has its own, lower limit; this one holds for all."""
@@ -55,7 +64,11 @@ def rfc3339(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """An instant, RFC 3339 in UTC on the wire."""
 
 
@@ -63,6 +76,25 @@ class Answer(BaseModel):
     """What the server says. Unknown fields are ignored: an old client meets a new server."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe what is sent: the field that tells the members of a union apart always is.
+
+        It has a default, for which pydantic takes it as one that may be missing. Generators refuse
+        such a discriminator, or make it optional.
+        """
+        described = handler(schema)
+        if handler.mode == "serialization":
+            body = handler.resolve_ref_schema(described)
+            fields = body.get("properties", {})
+            required = [name for name in fields if name in body.get("required", ())]
+            constant = {name for name, field in fields.items() if "const" in field}
+            if constant - {*required}:
+                body["required"] = [name for name in fields if name in {*required, *constant}]
+        return described
 
 
 class Ask(BaseModel):

@@ -8,9 +8,9 @@ from pyk8s.wire.accounts import (
     Login,
     Me,
     Quota,
+    QuotaUsage,
     Register,
     TokenList,
-    Usage,
     UserAnswer,
 )
 from pyk8s.wire.base import Ask
@@ -126,7 +126,7 @@ async def me(request: Request[State]) -> Response:
             quota=Quota(
                 clusters=settings.max_clusters_per_user, max_ttl_seconds=settings.max_ttl_seconds
             ),
-            usage=Usage(clusters=used),
+            usage=QuotaUsage(clusters=used),
         )
     )
 

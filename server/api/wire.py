@@ -82,7 +82,7 @@ def require_media_type(request: Request[State], known: Collection[str], *, fix: 
 
 
 async def read_body(request: Request[State], model: type[Model]) -> Model:
-    """Read a JSON body as a model.
+    """Read a JSON body as a model. Each field has the type that the model says: `"1"` is no number.
 
     Raises:
         UnsupportedMediaType: it is not JSON.
@@ -94,7 +94,7 @@ async def read_body(request: Request[State], model: type[Model]) -> Model:
     )
     body = await _read_bytes(request, MAX_BODY_BYTES, fix="send only what is asked for")
     try:
-        read = model.model_validate_json(body)
+        read = model.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise invalid(error) from error
     try:
@@ -132,13 +132,13 @@ async def _read_bytes(request: Request[State], most: int, *, fix: str) -> bytes:
 
 
 def parse_frame(adapter: TypeAdapter[Frame], text: str) -> Frame:
-    """Read a WebSocket frame of JSON.
+    """Read a WebSocket frame of JSON, each field of the type that the models say.
 
     Raises:
         ValueError: it is not what the models say; the message names the field.
     """
     try:
-        frame = adapter.validate_json(text)
+        frame = adapter.validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -19,6 +19,7 @@ _LIMITS = {
     "int_parsing": "has to be a whole number",
     "int_from_float": "has to be a whole number",
     "float_parsing": "has to be a number",
+    "bool_type": "has to be true or false",
     "bool_parsing": "has to be true or false",
     "literal_error": "has to be {expected}",
     "json_invalid": "no valid JSON: {error}",

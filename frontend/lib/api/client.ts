@@ -24,7 +24,7 @@ export type App = Schemas["App"];
 export type AppKind = Schemas["AppKind"];
 export type Image = Schemas["Image"];
 export type LoadedImages = Schemas["LoadedImages"];
-export type Usage = Schemas["pyk8s__wire__usage__Usage"];
+export type Usage = Schemas["Usage"];
 export type PoolState = Schemas["PoolState"];
 
 const REQUEST_TIMEOUT_MS = 20_000;

@@ -699,7 +699,10 @@ export interface components {
             port: number;
             /** Url */
             url: string;
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
         };
         /**
@@ -715,7 +718,10 @@ export interface components {
         AppLink: {
             /** Url */
             url: string;
-            /** Expires At */
+            /**
+             * Expires At
+             * Format: date-time
+             */
             expires_at: string;
         };
         /**
@@ -772,7 +778,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -859,7 +868,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -912,7 +924,10 @@ export interface components {
             from_pool: boolean;
             /** Ttl Seconds */
             ttl_seconds: number;
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
             /** Ready At */
             ready_at: string | null;
@@ -992,7 +1007,10 @@ export interface components {
             reason: string;
             /** Message */
             message: string;
-            /** Last Transition Time */
+            /**
+             * Last Transition Time
+             * Format: date-time
+             */
             last_transition_time: string;
         };
         /**
@@ -1014,7 +1032,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -1156,9 +1177,15 @@ export interface components {
             endpoint: components["schemas"]["Endpoint"];
             /** Name */
             name: string;
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
-            /** Expires At */
+            /**
+             * Expires At
+             * Format: date-time
+             */
             expires_at: string;
             /** Last Used At */
             last_used_at: string | null;
@@ -1183,7 +1210,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -1211,7 +1241,10 @@ export interface components {
             name: string;
             /** Scopes */
             scopes: components["schemas"]["Scope"][];
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
             /** Expires At */
             expires_at: string | null;
@@ -1233,9 +1266,15 @@ export interface components {
             endpoint: components["schemas"]["Endpoint"];
             /** Name */
             name: string;
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
-            /** Expires At */
+            /**
+             * Expires At
+             * Format: date-time
+             */
             expires_at: string;
             /** Last Used At */
             last_used_at: string | null;
@@ -1270,7 +1309,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -1320,7 +1362,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -1627,7 +1672,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -1720,7 +1768,10 @@ export interface components {
             host: string;
             /** Driver */
             driver: string;
-            /** Seen At */
+            /**
+             * Seen At
+             * Format: date-time
+             */
             seen_at: string;
             /**
              * Unreachable
@@ -1737,7 +1788,10 @@ export interface components {
          * @description Since when nobody has used the cluster, and what comes of that.
          */
         Idle: {
-            /** Used At */
+            /**
+             * Used At
+             * Format: date-time
+             */
             used_at: string;
             /** Pauses At */
             pauses_at: string | null;
@@ -1790,7 +1844,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -1827,7 +1884,10 @@ export interface components {
          * @description The lease ends soon.
          */
         LeaseExpiring: {
-            /** Expires At */
+            /**
+             * Expires At
+             * Format: date-time
+             */
             expires_at: string;
         };
         /**
@@ -1842,7 +1902,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -1861,7 +1924,10 @@ export interface components {
          * @description The user's right to the cluster has a new end. Also said once when the lease begins.
          */
         LeaseExtended: {
-            /** Expires At */
+            /**
+             * Expires At
+             * Format: date-time
+             */
             expires_at: string;
         };
         /**
@@ -1876,7 +1942,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -1924,7 +1993,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -1968,7 +2040,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -2002,7 +2077,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -2038,7 +2116,7 @@ export interface components {
             /** Scopes */
             scopes: components["schemas"]["Scope"][];
             quota: components["schemas"]["Quota"];
-            usage: components["schemas"]["pyk8s__wire__accounts__Usage"];
+            usage: components["schemas"]["QuotaUsage"];
         };
         /**
          * NamespaceRow
@@ -2123,7 +2201,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -2165,7 +2246,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -2413,7 +2497,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -2436,6 +2523,14 @@ export interface components {
             clusters: number;
             /** Max Ttl Seconds */
             max_ttl_seconds: number;
+        };
+        /**
+         * QuotaUsage
+         * @description How many clusters a user has.
+         */
+        QuotaUsage: {
+            /** Clusters */
+            clusters: number;
         };
         /**
          * Register
@@ -2501,7 +2596,10 @@ export interface components {
          * @description Everything that is looked at, as it was at one moment.
          */
         Resources: {
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /** Items */
             items: (components["schemas"]["NodeRow"] | components["schemas"]["NamespaceRow"] | components["schemas"]["WorkloadRow"] | components["schemas"]["PodRow"] | components["schemas"]["ServiceRow"] | components["schemas"]["EventRow"])[];
@@ -2620,7 +2718,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -2657,7 +2758,10 @@ export interface components {
              * @default 1
              */
             version: number;
-            /** At */
+            /**
+             * At
+             * Format: date-time
+             */
             at: string;
             /**
              * Cluster Id
@@ -2786,7 +2890,10 @@ export interface components {
             pod: string | null;
             /** Container */
             container: string | null;
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
             /** Last Input At */
             last_input_at: string | null;
@@ -2843,7 +2950,10 @@ export interface components {
             name: string;
             /** Scopes */
             scopes: components["schemas"]["Scope"][];
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
             /** Expires At */
             expires_at: string | null;
@@ -2877,6 +2987,25 @@ export interface components {
             topic: string;
         };
         /**
+         * Usage
+         * @description What the nodes of a cluster take together, measured at this moment.
+         */
+        Usage: {
+            /** Memory Bytes */
+            memory_bytes: number;
+            /** Cpu Cores */
+            cpu_cores: number;
+            /** Sample Seconds */
+            sample_seconds: number;
+            /** Disk Bytes */
+            disk_bytes: number | null;
+            /**
+             * Measured At
+             * Format: date-time
+             */
+            measured_at: string;
+        };
+        /**
          * User
          * @description An account.
          */
@@ -2890,7 +3019,10 @@ export interface components {
             username: string;
             /** Is Admin */
             is_admin: boolean;
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
         };
         /**
@@ -2942,30 +3074,6 @@ export interface components {
              * @default null
              */
             schedule: string | null;
-        };
-        /**
-         * Usage
-         * @description How many clusters a user has.
-         */
-        pyk8s__wire__accounts__Usage: {
-            /** Clusters */
-            clusters: number;
-        };
-        /**
-         * Usage
-         * @description What the nodes of a cluster take together, measured at this moment.
-         */
-        pyk8s__wire__usage__Usage: {
-            /** Memory Bytes */
-            memory_bytes: number;
-            /** Cpu Cores */
-            cpu_cores: number;
-            /** Sample Seconds */
-            sample_seconds: number;
-            /** Disk Bytes */
-            disk_bytes: number | null;
-            /** Measured At */
-            measured_at: string;
         };
     };
     responses: never;
@@ -4439,7 +4547,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["pyk8s__wire__usage__Usage"];
+                    "application/json": components["schemas"]["Usage"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
