@@ -80,11 +80,13 @@ def routes() -> str:
     return table(["Call", "Meaning", "Body", "Answers", "Errors"], rows)
 
 
-def answer_of(model: type[BaseModel] | str | None) -> str:
+def answer_of(model: type[BaseModel] | str | Sequence[str] | None) -> str:
     """Name what an answer holds."""
     if model is None:
         return ""
-    return model if isinstance(model, str) else model.__name__
+    if isinstance(model, type):
+        return model.__name__
+    return model if isinstance(model, str) else " or ".join(model)
 
 
 def all_errors(base: type[LabError] = LabError) -> Iterator[type[LabError]]:

@@ -4,9 +4,16 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+)
 
-from pyk8s.wire.base import Answer, Ask, Timestamp
+from pyk8s.wire.base import VISIBLE_TEXT_PATTERN, Answer, Ask, Timestamp
 
 USERNAME_PATTERN = r"^[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?$"
 MIN_PASSWORD_LENGTH = 8
@@ -18,7 +25,12 @@ def _lower(name: object) -> object:
     return name.lower() if isinstance(name, str) else name
 
 
-Username = Annotated[str, BeforeValidator(_lower), StringConstraints(pattern=USERNAME_PATTERN)]
+Username = Annotated[
+    str,
+    BeforeValidator(_lower),
+    StringConstraints(pattern=USERNAME_PATTERN),
+    WithJsonSchema({"type": "string", "pattern": USERNAME_PATTERN.replace("a-z", "A-Za-z")}),
+]
 """A name without regard to case."""
 
 
@@ -93,7 +105,11 @@ def _distinct(scopes: list[Scope]) -> list[Scope]:
 class CreateToken(Ask):
     """A secret for a program."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
+    name: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=64, strip_whitespace=True),
+        Field(json_schema_extra={"pattern": VISIBLE_TEXT_PATTERN}),
+    ]
     scopes: Annotated[list[Scope], Field(min_length=1), AfterValidator(_distinct)]
     expires_in_seconds: Annotated[int, Field(ge=60, le=366 * 24 * 3600)] | None = None
 

@@ -21,7 +21,14 @@ MAX_TEXT_CHARS: Final = 1024
 MAX_INTEGER: Final = 2**53 - 1
 """The largest number that JSON carries exactly to every client (RFC 8259, 6)."""
 
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL: Final = r"\x00-\x1f\x7f-\x9f"
+_UNPRINTABLE: Final = re.compile(rf"[{_CONTROL}\ud800-\udfff]")
+
+TEXT_PATTERN: Final = rf"^[^{_CONTROL}]*$"
+"""What `check_text` takes, for descriptions: a lone surrogate is no text of theirs."""
+
+VISIBLE_TEXT_PATTERN: Final = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
+"""The same where spaces around are taken off, and something has to be left."""
 
 
 def check_text(text: str, *, max_chars: int = MAX_TEXT_CHARS) -> str:
@@ -57,6 +64,19 @@ def _check_value(value: object) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_value(item)
+
+
+def _write_limits(schema: JsonSchemaValue) -> None:
+    """Write into the description of a value what `_check_value` checks."""
+    if schema.get("type") == "string" and not {"enum", "const", "format"} & schema.keys():
+        schema.setdefault("maxLength", MAX_TEXT_CHARS)
+        schema.setdefault("pattern", TEXT_PATTERN)
+    elif schema.get("type") == "integer":
+        schema.setdefault("maximum", MAX_INTEGER)
+        schema.setdefault("minimum", -MAX_INTEGER)
+    for part in (*schema.get("anyOf", ()), schema.get("items")):
+        if isinstance(part, dict):
+            _write_limits(part)
 
 
 def rfc3339(value: datetime) -> str:
@@ -101,6 +121,16 @@ class Ask(BaseModel):
     """What a client says. Unknown fields are an error, so that a typing mistake is never silent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe with each field what `_storable` checks of it, where the field says no less."""
+        described = handler(schema)
+        for field in handler.resolve_ref_schema(described).get("properties", {}).values():
+            _write_limits(field)
+        return described
 
     @field_validator("*")
     @classmethod

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from pyk8s.wire.base import Answer, Ask, Timestamp
 
@@ -136,8 +136,17 @@ class ClusterList(Answer):
 CLUSTER_NAME_PATTERN = r"^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$"
 """A DNS label that starts with a letter, at most 32 characters (RFC 1035)."""
 
+ID_OR_NAME_PATTERN = (
+    rf"^(?:{CLUSTER_NAME_PATTERN[1:-1]}"
+    "|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})$"
+)
+"""How a path names a cluster; nothing else is one."""
+
 LABEL_KEY_PATTERN = r"^[a-z0-9A-Z](?:[a-z0-9A-Z._/-]{0,61}[a-z0-9A-Z])?$"
 LABEL_VALUE_PATTERN = r"^[a-z0-9A-Z._:/ -]{0,63}$"
+
+LABEL_FILTER_PATTERN = r"^[^=,\x00-\x1f\x7f-\x9f]*=[^,\x00-\x1f\x7f-\x9f]*$"
+"""`key=value`: the clusters that have this label. Commas are between several."""
 
 MAX_LABELS = 16
 MIN_TTL_SECONDS = 60
@@ -155,7 +164,18 @@ def _few(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
-Labels = Annotated[dict[LabelKey, LabelValue], AfterValidator(_few)]
+Labels = Annotated[
+    dict[LabelKey, LabelValue],
+    AfterValidator(_few),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"pattern": LABEL_KEY_PATTERN},
+            "additionalProperties": {"type": "string", "pattern": LABEL_VALUE_PATTERN},
+            "maxProperties": MAX_LABELS,
+        }
+    ),
+]
 
 
 class CreateCluster(Ask):

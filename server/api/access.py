@@ -25,7 +25,16 @@ from server.api.auth import authenticate, require_own_page
 from server.api.clusters import owned
 from server.api.disconnect import while_connected
 from server.api.state import State
-from server.api.wire import PageQuery, answer, next_page, path_id, printable, read_body, read_query
+from server.api.wire import (
+    PageQuery,
+    accepted,
+    answer,
+    next_page,
+    path_id,
+    printable,
+    read_body,
+    read_query,
+)
 from server.commands import credentials as commands
 from server.commands.credentials import Issued
 from server.errors import NoProxy
@@ -37,6 +46,7 @@ SURE_NAME: Final = "localhost"
 """Every certificate that the server makes is for this name too."""
 
 NO_CONTENT: Final = 204
+KUBECONFIG_TYPES: Final = ("application/yaml", "text/plain")
 
 
 class KubeconfigQuery(Ask):
@@ -65,7 +75,7 @@ async def kubeconfig(request: Request[State]) -> Response:
     filename = f"pyk8s-{cluster.name}.yaml"
     return Response(
         text,
-        media_type="application/yaml",
+        media_type=accepted(request, KUBECONFIG_TYPES),
         headers={
             "Cache-Control": "no-store",
             "Content-Disposition": f'attachment; filename="{filename}"',

@@ -4,6 +4,7 @@ from typing import Final
 
 from pyk8s.wire import access as ways
 from pyk8s.wire import apps as words
+from pyk8s.wire.accounts import Scope
 from pyk8s.wire.images import ARCHIVE_TYPES, ImageList, LoadedImages
 from pyk8s.wire.resources import Resources
 from server.api import access, apps, images
@@ -35,9 +36,11 @@ ACCESS: Final = (
         "GET",
         f"{CLUSTER}/kubeconfig",
         access.kubeconfig,
-        {200: "application/yaml"},
+        {200: access.KUBECONFIG_TYPES},
         (*UNSAFE, NotFound, NotReady, NoProxy, QuotaExceeded, ValidationFailed),
         query=access.KubeconfigQuery,
+        sends=("Content-Disposition",),
+        scope=Scope.ACCESS,
     ),
     Endpoint(
         "POST",
@@ -46,6 +49,7 @@ ACCESS: Final = (
         {201: ways.CreatedCredential},
         (*UNSAFE, *BODY, NotFound, NotReady, NoProxy, QuotaExceeded),
         body=ways.CreateCredential,
+        scope=Scope.ACCESS,
     ),
     Endpoint(
         "GET",
@@ -54,6 +58,8 @@ ACCESS: Final = (
         {200: ways.CredentialList},
         (*CALLER, NotFound),
         query=PageQuery,
+        sends=("Link",),
+        scope=Scope.ACCESS,
     ),
     Endpoint(
         "DELETE",
@@ -61,8 +67,16 @@ ACCESS: Final = (
         access.revoke_credential,
         {204: None},
         (*UNSAFE, NotFound),
+        scope=Scope.ACCESS,
     ),
-    Endpoint("GET", f"{CLUSTER}/apps", apps.list_apps, {200: words.AppList}, (*CALLER, NotFound)),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/apps",
+        apps.list_apps,
+        {200: words.AppList},
+        (*CALLER, NotFound),
+        scope=Scope.ACCESS,
+    ),
     Endpoint(
         "POST",
         f"{CLUSTER}/apps",
@@ -70,6 +84,7 @@ ACCESS: Final = (
         {201: words.App},
         (*UNSAFE, *BODY, NotFound, NotReady, Simulated, NoApps, QuotaExceeded),
         body=words.PublishApp,
+        scope=Scope.ACCESS,
     ),
     Endpoint(
         "DELETE",
@@ -77,6 +92,7 @@ ACCESS: Final = (
         apps.unpublish,
         {204: None},
         (*UNSAFE, NotFound),
+        scope=Scope.ACCESS,
     ),
     Endpoint(
         "POST",
@@ -85,6 +101,7 @@ ACCESS: Final = (
         {201: words.AppLink},
         (*UNSAFE, *BODY, NotFound, NoApps),
         body=words.CreateLink,
+        scope=Scope.ACCESS,
     ),
     Endpoint(
         "DELETE",
@@ -92,6 +109,7 @@ ACCESS: Final = (
         apps.end_links,
         {204: None},
         (*UNSAFE, NotFound),
+        scope=Scope.ACCESS,
     ),
 )
 
@@ -102,6 +120,7 @@ INSIDE: Final = (
         images.list_all,
         {200: ImageList},
         (*CALLER, NotFound, NotReady, ServedElsewhere, ClusterAway),
+        scope=Scope.ACCESS,
         compressible=True,
     ),
     Endpoint(
@@ -120,6 +139,7 @@ INSIDE: Final = (
             TooManyUploads,
         ),
         body=ARCHIVE_TYPES,
+        scope=Scope.ACCESS,
     ),
     Endpoint(
         "GET",
@@ -127,6 +147,8 @@ INSIDE: Final = (
         inside.resources,
         {200: Resources},
         (*SEEN, NotFound, TooManySockets),
+        streams=True,
+        scope=Scope.ACCESS,
         compressible=True,
     ),
     Endpoint(
@@ -136,5 +158,6 @@ INSIDE: Final = (
         {200: "text/plain"},
         (*SEEN, NotFound, ValidationFailed, LogUnavailable, TooManySockets),
         query=inside.PodLogQuery,
+        scope=Scope.ACCESS,
     ),
 )

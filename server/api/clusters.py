@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StringConstraints
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from pyk8s.wire.accounts import Scope
 from pyk8s.wire.cluster import (
+    LABEL_FILTER_PATTERN,
     USABLE,
     Cluster,
     ClusterList,
@@ -19,12 +20,12 @@ from server.api.auth import authenticate
 from server.api.state import State
 from server.api.wire import (
     PageQuery,
+    accepted,
     answer,
     id_or_name,
     next_page,
     read_body,
     read_query,
-    refused,
     several,
     text_in_header,
 )
@@ -39,13 +40,21 @@ from server.store.accounts import Principal
 
 MAX_KEY_LENGTH = 255
 GONE = 204
+EVIDENCE_TYPES = ("application/gzip", "application/octet-stream")
+
+
+LabelFilter = Annotated[str, StringConstraints(pattern=LABEL_FILTER_PATTERN)]
 
 
 class ListQuery(PageQuery):
     """Which clusters."""
 
-    phase: Annotated[list[Phase], BeforeValidator(several)] = Field(default_factory=list)
-    label: Annotated[list[str], BeforeValidator(several)] = Field(default_factory=list)
+    phase: Annotated[list[Phase], BeforeValidator(several)] = Field(
+        default_factory=list, min_length=1
+    )
+    label: Annotated[list[LabelFilter], BeforeValidator(several)] = Field(
+        default_factory=list, min_length=1
+    )
     include_deleted: bool = False
 
 
@@ -72,23 +81,13 @@ async def list_all(request: Request[State]) -> Response:
             session,
             principal.user.id,
             phases=query.phase,
-            labels=_labels(query.label),
+            labels=dict(each.split("=", 1) for each in query.label),
             include_deleted=query.include_deleted,
             limit=query.limit,
             cursor=query.cursor,
         )
     headers = next_page(request, page.next_cursor)
     return answer(ClusterList(items=page.items, next_cursor=page.next_cursor), 200, headers)
-
-
-def _labels(given: list[str]) -> dict[str, str]:
-    labels = {}
-    for item in given:
-        key, equals, value = item.partition("=")
-        if not equals:
-            raise refused("label", "is not key=value", fix="write ?label=branch=main", given=item)
-        labels[key] = value
-    return labels
 
 
 async def owned(request: HTTPConnection[State], principal: Principal) -> Cluster:
@@ -212,7 +211,7 @@ async def evidence(request: Request[State]) -> Response:
     filename = f"pyk8s-{cluster.name}-evidence.tar.gz"
     return Response(
         archive,
-        media_type="application/gzip",
+        media_type=accepted(request, EVIDENCE_TYPES),
         headers={
             "Cache-Control": "no-store",
             "Content-Disposition": f'attachment; filename="{filename}"',

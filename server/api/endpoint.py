@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pyk8s.wire.accounts import Scope
 from server.errors import (
     CrossOrigin,
     Forbidden,
@@ -29,17 +30,26 @@ UNSAFE: Final[Errors] = (*CALLER, CrossOrigin)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method of one path. `answers`: status -> model, or media type, or None for no body."""
+    """One method of one path.
+
+    `answers`: status -> model, or media types of which `Accept` chooses, or None for no body.
+    """
 
     method: str
     path: str
     handler: Handler
-    answers: dict[int, type[BaseModel] | str | None]
+    answers: dict[int, type[BaseModel] | str | Sequence[str] | None]
     errors: Errors = ()
     body: type[BaseModel] | Sequence[str] | None = None
     """A model for JSON, or media types of bytes that are taken as they come."""
     query: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
+    sends: tuple[str, ...] = ()
+    """Headers of an answer that is no refusal, beside those that all answers have."""
+    streams: bool = False
+    """With `Accept: text/event-stream` it answers with what comes, as Server-Sent Events."""
+    scope: Scope | None = None
+    """What a token needs for it. None: any token will do, if not `public`."""
     public: bool = False
     compressible: bool = False
     """Whether its answers may be compressed: none of them may carry a secret. What one adds to an

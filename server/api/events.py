@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Annotated, get_args
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -54,13 +54,18 @@ def _known(types: list[str] | None) -> list[str] | None:
     return types
 
 
+EventType = Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(TYPES)})]
+
+
 class EventsQuery(Ask):
     """Which events."""
 
     after: int = Field(0, ge=0, le=MAX_CURSOR)
     epoch: UUID | None = None
     limit: int = Field(500, ge=1, le=5000)
-    types: Annotated[list[str] | None, BeforeValidator(several), AfterValidator(_known)] = None
+    types: Annotated[list[EventType] | None, BeforeValidator(several), AfterValidator(_known)] = (
+        Field(None, min_length=1)
+    )
 
 
 class LogQuery(Ask):

@@ -1,8 +1,7 @@
 """OpenAPI 3.1 from the route table and the models. `python -m server.api.openapi` prints it."""
 
-import re
+import inspect
 import sys
-from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
 
 import orjson
@@ -12,38 +11,24 @@ from pydantic.json_schema import models_json_schema
 from pyk8s.wire import frames, terminals
 from pyk8s.wire.service import Problem
 from server import __version__
-from server.api.clusters import MAX_KEY_LENGTH
+from server.api import answers, parameters
 from server.api.endpoint import Endpoint
-from server.api.routes import ENDPOINTS, EVERYWHERE, STREAM, TERMINAL
-from server.errors import LabError
-
-REF: Final = "#/components/schemas/{model}"
-PROBLEM: Final = "application/problem+json"
+from server.api.parameters import REF
+from server.api.routes import ENDPOINTS, STREAM, TERMINAL
 
 TAGS: Final = {
     "accounts": "Who you are",
     "clusters": "Clusters",
     "events": "What happens to a cluster",
+    "access": "Ways into a cluster for kubectl and other clients of Kubernetes",
+    "apps": "Ports inside a cluster that have a URL outside",
+    "images": "Container images in a cluster's nodes",
     "resources": "What is inside a cluster",
     "terminals": "Shells in a cluster",
     "service": "The server itself",
+    "readiness": "Whether the server can do its work",
+    "metrics": "What the server sees of itself, for Prometheus",
     "admin": "For administrators",
-}
-PARAMETERS: Final = {
-    "id_or_name": "A cluster's id, or the name of a living one.",
-    "token_id": "A token's id.",
-    "credential_id": "A credential's id.",
-    "app_id": "A published app's id.",
-    "namespace": "A namespace inside the cluster.",
-    "pod": "The name of a pod in it.",
-    "terminal_id": "A terminal's id.",
-    "Idempotency-Key": "Any text that is new for a new request. The same request with the same "
-    "key has one effect, and the same answer.",
-    "Last-Event-ID": "For the event stream: the last seq that the client has.",
-}
-HEADERS: Final[dict[str, dict[str, Any]]] = {
-    "Idempotency-Key": {"minLength": 1, "maxLength": MAX_KEY_LENGTH},
-    "Last-Event-ID": {"pattern": "^[0-9]{1,16}$"},
 }
 DESCRIPTION: Final = (
     "Real, private, temporary Kubernetes clusters. Sign in (the cookie is set by the answer), or "
@@ -70,10 +55,24 @@ def document() -> dict[str, Any]:
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "/", "description": "The server that this document comes from."}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
+        "x-websockets": {
+            path: {
+                "receives": {"$ref": REF.format(model=received)},
+                "sends": {"$ref": REF.format(model=sent)},
+            }
+            for path, received, sent in WEBSOCKETS
+        },
         "components": {
             "schemas": schemas,
+            **answers.components(
+                error
+                for endpoint in ENDPOINTS
+                for errors in answers.errors_of(endpoint).values()
+                for error in errors
+            ),
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "pyk8s_session"},
                 "token": {"type": "http", "scheme": "bearer"},
@@ -92,6 +91,12 @@ STREAM_FRAMES: Final[tuple[tuple[str, TypeAdapter[Any], "Mode"], ...]] = (
     ("TerminalAsk", _TERMINAL_ASK, "validation"),
     ("TerminalFrame", _TERMINAL, "serialization"),
 )
+
+WEBSOCKETS: Final = (
+    (STREAM, "ClientFrame", "ServerFrame"),
+    (TERMINAL, "TerminalAsk", "TerminalFrame"),
+)
+"""What goes over the WebSockets, for programs that make types from this document."""
 
 Mode = Literal["validation", "serialization"]
 Models = dict[tuple[type[BaseModel], Mode], dict[str, Any]]
@@ -117,113 +122,43 @@ def _schemas() -> tuple[Models, dict[str, Any]]:
 
 
 def _operation(endpoint: Endpoint, models: Models) -> dict[str, Any]:
-    tag = endpoint.handler.__module__.rpartition(".")[2]
+    summary, _, more = (inspect.getdoc(endpoint.handler) or "").partition("\n")
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
-        "summary": (endpoint.handler.__doc__ or "").strip().splitlines()[0],
-        "tags": [tag],
-        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint)]
-        + [_header(name) for name in endpoint.headers],
-        "responses": _responses(endpoint, models),
-        "security": [] if endpoint.public else [{"session": []}, {"token": []}],
+        "summary": summary,
+        "description": "\n\n".join(filter(None, (more.strip(), _who_may(endpoint)))),
+        "tags": [endpoint.handler.__module__.rpartition(".")[2]],
+        "parameters": parameters.of(endpoint),
+        "responses": answers.of(endpoint, lambda model: models[model, "serialization"]),
+        "security": _security(endpoint),
     }
+    if endpoint.scope is not None:
+        operation["x-scope"] = endpoint.scope.value
     if endpoint.body is not None:
-        operation["requestBody"] = {"required": True, "content": _body(endpoint.body, models)}
+        operation["requestBody"] = {"required": True, "content": _body(endpoint, models)}
     if not operation["parameters"]:
         del operation["parameters"]
     return operation
 
 
-def _body(body: type[BaseModel] | Sequence[str], models: Models) -> dict[str, Any]:
-    if isinstance(body, type):
-        return {"application/json": {"schema": models[body, "validation"]}}
-    return {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in body}
+def _who_may(endpoint: Endpoint) -> str:
+    if endpoint.public:
+        return "Nobody has to be signed in."
+    if endpoint.scope is None:
+        return "For whoever is signed in, and for every token."
+    return f"A token needs the scope `{endpoint.scope.value}`."
 
 
-def _path_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
-    for name in re.findall(r"{(\w+)}", endpoint.path):
-        yield {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": PARAMETERS[name],
-            "schema": {"type": "string"},
-        }
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    return [] if endpoint.public else [{"session": []}, {"token": []}]
 
 
-def _query_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
-    if endpoint.query is None:
-        return
-    schema = endpoint.query.model_json_schema(ref_template=REF)
-    inner = schema.get("$defs", {})
-    for name, field in schema["properties"].items():
-        parameter = {
-            "name": name,
-            "in": "query",
-            "required": False,
-            "schema": _inlined(field, inner),
-        }
-        if "array" in str(field.get("type", field)):
-            parameter |= {"style": "form", "explode": False}
-        yield parameter
-
-
-def _inlined(schema: Any, inner: dict[str, Any]) -> Any:
-    match schema:
-        case {"$ref": str(ref)}:
-            return _inlined(inner[ref.rpartition("/")[2]], inner)
-        case dict():
-            return {key: _inlined(value, inner) for key, value in schema.items()}
-        case list():
-            return [_inlined(value, inner) for value in schema]
-        case _:
-            return schema
-
-
-def _header(name: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "header",
-        "required": False,
-        "description": PARAMETERS[name],
-        "schema": {"type": "string", **HEADERS[name]},
-    }
-
-
-def _responses(endpoint: Endpoint, models: Models) -> dict[str, Any]:
-    responses: dict[str, Any] = {}
-    for status, answer in endpoint.answers.items():
-        content: dict[str, Any] | None = None
-        if isinstance(answer, str):
-            content = {answer: {"schema": {"type": "string"}}}
-        elif answer is not None:
-            content = {"application/json": {"schema": models[answer, "serialization"]}}
-        if endpoint.path.endswith(("/events", "/resources")) and content is not None:
-            content["text/event-stream"] = {"schema": {"type": "string"}}
-        responses[str(status)] = {"description": _meaning(status)}
-        if content is not None:
-            responses[str(status)]["content"] = content
-    everywhere = () if endpoint.path == "/healthz" else EVERYWHERE
-    by_status: dict[int, list[type[LabError]]] = {}
-    for error in dict.fromkeys((*endpoint.errors, *everywhere)):
-        if error.status not in endpoint.answers:
-            by_status.setdefault(error.status, []).append(error)
-    for status, errors in sorted(by_status.items()):
-        responses[str(status)] = {
-            "description": "; ".join(f"`{error.code}`: {error.title}" for error in errors),
-            "content": {PROBLEM: {"schema": models[Problem, "serialization"]}},
-        }
-    return responses
-
-
-def _meaning(status: int) -> str:
-    return {
-        200: "Here it is",
-        201: "Made",
-        202: "Accepted; it happens now",
-        204: "Done, nothing to tell",
-        503: "Not ready; the checks tell why",
-    }[status]
+def _body(endpoint: Endpoint, models: Models) -> dict[str, Any]:
+    if isinstance(endpoint.body, type):
+        schema = models[endpoint.body, "validation"]
+        example = answers.recorded()["bodies"].get(endpoint.name, {})
+        return {"application/json": {"schema": schema, "example": example}}
+    return {media_type: {"schema": answers.BINARY} for media_type in endpoint.body or ()}
 
 
 if __name__ == "__main__":

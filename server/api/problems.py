@@ -16,14 +16,20 @@ from server.telemetry import get_logger
 MEDIA_TYPE = "application/problem+json"
 SERVER_ERROR = 500
 UNAUTHORIZED = 401
+WWW_AUTHENTICATE = 'Bearer realm="pyk8s"'
 CLIENT_CLOSED = 499  # as nginx calls it
 log = get_logger(__name__)
+
+
+def type_of(code: str) -> str:
+    """Return the `type` of a problem."""
+    return f"urn:pyk8s:problem:{code}"
 
 
 def problem_of(error: LabError) -> Problem:
     """Give the body of an error."""
     return Problem(
-        type=f"urn:pyk8s:problem:{error.code}",
+        type=type_of(error.code),
         title=error.title,
         status=error.status,
         detail=error.detail,
@@ -39,7 +45,7 @@ def response_of(error: LabError) -> Response:
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if error.status == UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Bearer realm="pyk8s"'
+        headers["WWW-Authenticate"] = WWW_AUTHENTICATE
     body = problem_of(error).model_dump_json(exclude_none=True)
     return Response(body, status_code=error.status, media_type=MEDIA_TYPE, headers=headers)
 

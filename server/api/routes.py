@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from pyk8s.wire import accounts as words
+from pyk8s.wire.accounts import Scope
 from pyk8s.wire.admin import DriftReport, PoolList, Repair, RepairDrift, SetPool
 from pyk8s.wire.cluster import Cluster, ClusterList, CreateCluster, ExtendLease, Idle
 from pyk8s.wire.frames import EventPage
@@ -79,6 +80,7 @@ ENDPOINTS: Final = (
             SignInBusy,
         ),
         body=words.Register,
+        sends=("Set-Cookie",),
         public=True,
     ),
     Endpoint(
@@ -88,6 +90,7 @@ ENDPOINTS: Final = (
         {200: words.UserAnswer},
         (*BODY, CrossOrigin, WrongCredentials, TooManyAttempts, SignInBusy),
         body=words.Login,
+        sends=("Set-Cookie",),
         public=True,
     ),
     Endpoint(
@@ -97,6 +100,7 @@ ENDPOINTS: Final = (
         {204: None},
         (*UNSAFE, ValidationFailed),
         query=accounts.LogoutQuery,
+        sends=("Set-Cookie",),
     ),
     Endpoint("GET", f"{API}/auth/me", accounts.me, {200: words.Me}, CALLER),
     Endpoint(
@@ -114,6 +118,7 @@ ENDPOINTS: Final = (
         {200: words.TokenList},
         CALLER,
         query=PageQuery,
+        sends=("Link",),
     ),
     Endpoint(
         "DELETE",
@@ -128,6 +133,7 @@ ENDPOINTS: Final = (
         service.templates,
         {200: TemplateList},
         CALLER,
+        scope=Scope.CLUSTERS_READ,
         compressible=True,
     ),
     Endpoint(
@@ -136,6 +142,7 @@ ENDPOINTS: Final = (
         service.capacity,
         {200: Capacity},
         CALLER,
+        scope=Scope.CLUSTERS_READ,
         compressible=True,
     ),
     Endpoint(
@@ -155,6 +162,8 @@ ENDPOINTS: Final = (
         ),
         body=CreateCluster,
         headers=("Idempotency-Key",),
+        sends=("Location",),
+        scope=Scope.CLUSTERS_WRITE,
     ),
     Endpoint(
         "GET",
@@ -163,6 +172,8 @@ ENDPOINTS: Final = (
         {200: ClusterList},
         (*CALLER, ValidationFailed),
         query=clusters.ListQuery,
+        sends=("Link",),
+        scope=Scope.CLUSTERS_READ,
         compressible=True,
     ),
     Endpoint(
@@ -171,9 +182,17 @@ ENDPOINTS: Final = (
         clusters.get,
         {200: Cluster},
         (*CALLER, NotFound),
+        scope=Scope.CLUSTERS_READ,
         compressible=True,
     ),
-    Endpoint("DELETE", CLUSTER, clusters.delete, {202: Cluster, 204: None}, (*UNSAFE, NotFound)),
+    Endpoint(
+        "DELETE",
+        CLUSTER,
+        clusters.delete,
+        {202: Cluster, 204: None},
+        (*UNSAFE, NotFound),
+        scope=Scope.CLUSTERS_WRITE,
+    ),
     Endpoint(
         "POST",
         f"{CLUSTER}/extend",
@@ -181,6 +200,7 @@ ENDPOINTS: Final = (
         {202: Cluster},
         (*UNSAFE, *BODY, NotFound, PhaseConflict),
         body=ExtendLease,
+        scope=Scope.CLUSTERS_WRITE,
     ),
     Endpoint(
         "POST",
@@ -188,6 +208,7 @@ ENDPOINTS: Final = (
         clusters.cancel,
         {202: Cluster},
         (*UNSAFE, NotFound, PhaseConflict),
+        scope=Scope.CLUSTERS_WRITE,
     ),
     Endpoint(
         "POST",
@@ -195,6 +216,7 @@ ENDPOINTS: Final = (
         clusters.retry,
         {202: Cluster},
         (*UNSAFE, NotFound, PhaseConflict, QuotaExceeded, NoProvisioner),
+        scope=Scope.CLUSTERS_WRITE,
     ),
     Endpoint(
         "POST",
@@ -202,6 +224,7 @@ ENDPOINTS: Final = (
         clusters.pause,
         {202: Cluster},
         (*UNSAFE, NotFound, PhaseConflict),
+        scope=Scope.CLUSTERS_WRITE,
     ),
     Endpoint(
         "POST",
@@ -209,14 +232,23 @@ ENDPOINTS: Final = (
         clusters.resume,
         {202: Cluster},
         (*UNSAFE, NotFound, PhaseConflict),
+        scope=Scope.CLUSTERS_WRITE,
     ),
-    Endpoint("GET", f"{CLUSTER}/idle", clusters.idle, {200: Idle}, (*CALLER, NotFound, NotReady)),
+    Endpoint(
+        "GET",
+        f"{CLUSTER}/idle",
+        clusters.idle,
+        {200: Idle},
+        (*CALLER, NotFound, NotReady),
+        scope=Scope.CLUSTERS_READ,
+    ),
     Endpoint(
         "GET",
         f"{CLUSTER}/usage",
         clusters.usage,
         {200: Usage},
         (*CALLER, NotFound, NotReady, ServedElsewhere, ClusterAway),
+        scope=Scope.CLUSTERS_READ,
     ),
     Endpoint(
         "GET",
@@ -226,6 +258,8 @@ ENDPOINTS: Final = (
         (*CALLER, NotFound, UnknownPosition, ValidationFailed, TooManySockets),
         query=events.EventsQuery,
         headers=("Last-Event-ID",),
+        streams=True,
+        scope=Scope.CLUSTERS_READ,
         compressible=True,
     ),
     Endpoint(
@@ -235,6 +269,7 @@ ENDPOINTS: Final = (
         {200: "text/plain"},
         (*CALLER, NotFound, UnknownPosition, ValidationFailed, TooManySockets),
         query=events.LogQuery,
+        scope=Scope.CLUSTERS_READ,
         compressible=True,
     ),
     *ACCESS,
@@ -243,8 +278,10 @@ ENDPOINTS: Final = (
         "GET",
         f"{CLUSTER}/evidence",
         clusters.evidence,
-        {200: "application/gzip"},
+        {200: clusters.EVIDENCE_TYPES},
         (*CALLER, NotFound, NoEvidence),
+        sends=("Content-Disposition",),
+        scope=Scope.CLUSTERS_READ,
     ),
     Endpoint(
         "GET",
@@ -252,6 +289,7 @@ ENDPOINTS: Final = (
         terminals.list_all,
         {200: TerminalList},
         (*CALLER, NotFound, NotReady, ServedElsewhere),
+        scope=Scope.ACCESS,
     ),
     Endpoint(
         "DELETE",
@@ -259,6 +297,7 @@ ENDPOINTS: Final = (
         terminals.close,
         {204: None},
         (*UNSAFE, NotFound, NoSuchTerminal),
+        scope=Scope.ACCESS,
     ),
     Endpoint(
         "GET",
@@ -266,6 +305,7 @@ ENDPOINTS: Final = (
         admin.pool,
         {200: PoolList},
         CALLER,
+        scope=Scope.ADMIN,
         compressible=True,
     ),
     Endpoint(
@@ -275,6 +315,7 @@ ENDPOINTS: Final = (
         {200: PoolList},
         (*UNSAFE, *BODY, TemplateUnknown),
         body=SetPool,
+        scope=Scope.ADMIN,
     ),
     Endpoint(
         "GET",
@@ -282,6 +323,7 @@ ENDPOINTS: Final = (
         admin.drift,
         {200: DriftReport},
         CALLER,
+        scope=Scope.ADMIN,
         compressible=True,
     ),
     Endpoint(
@@ -291,15 +333,11 @@ ENDPOINTS: Final = (
         {202: Repair},
         (*UNSAFE, *BODY),
         body=RepairDrift,
+        scope=Scope.ADMIN,
     ),
     Endpoint("GET", "/healthz", service.healthz, {200: "text/plain"}, public=True),
     Endpoint(
-        "GET",
-        "/metrics",
-        metrics.metrics,
-        {200: "text/plain"},
-        public=True,
-        compressible=True,
+        "GET", "/metrics", metrics.metrics, {200: "text/plain"}, public=True, compressible=True
     ),
     Endpoint(
         "GET",

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPMethod
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
@@ -14,12 +14,17 @@ from starlette.responses import Response
 
 from pyk8s.wire.accounts import USERNAME_PATTERN
 from pyk8s.wire.base import MAX_INTEGER, Ask, check_text
-from pyk8s.wire.cluster import CLUSTER_NAME_PATTERN, LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
+from pyk8s.wire.cluster import (
+    CLUSTER_NAME_PATTERN,
+    LABEL_FILTER_PATTERN,
+    LABEL_KEY_PATTERN,
+    LABEL_VALUE_PATTERN,
+)
 from pyk8s.wire.service import FieldError
 from pyk8s.wire.terminals import KUBERNETES_LABEL_PATTERN, POD_PATTERN
 from server.api.state import State
 from server.errors import NotFound, TooLarge, UnsupportedMediaType, ValidationFailed, in_words
-from server.store.cursors import MAX_CURSOR_CHARS
+from server.store.cursors import CURSOR_PATTERN, MAX_CURSOR_CHARS
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_SHOWN = 100
@@ -46,6 +51,8 @@ _MEANINGS = {
     POD_PATTERN: "has to be NAMESPACE/NAME, in small letters, digits and dashes",
     KUBERNETES_LABEL_PATTERN: "small letters, digits and dashes, 63 characters at most",
     LABEL_KEY_PATTERN: "a label's key: letters, digits and . _ / - inside, 63 characters at most",
+    LABEL_FILTER_PATTERN: "is not key=value: write ?label=branch=main",
+    CURSOR_PATTERN: "is no cursor: send back the `next_cursor` of a page",
     LABEL_VALUE_PATTERN: "a label's value: letters, digits, spaces and . _ : / -, 63 at most",
 }
 """What a pattern asks for, in words."""
@@ -66,6 +73,16 @@ def answer(
         media_type="application/json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+
+
+def accepted(request: Request[State], offered: Sequence[str]) -> str:
+    """Return the first of the offered media types that `Accept` names, or else the first.
+
+    An answer goes out as one type and is described under each: generators of clients know few.
+    """
+    wanted = request.headers.get("accept", "")
+    named = {part.partition(";")[0].strip().lower() for part in wanted.split(",")}
+    return next((media_type for media_type in offered if media_type in named), offered[0])
 
 
 def require_media_type(request: Request[State], known: Collection[str], *, fix: str) -> None:
@@ -260,7 +277,7 @@ class PageQuery(Ask):
     """Which page of a list."""
 
     limit: int = Field(100, ge=1, le=MAX_PAGE)
-    cursor: str | None = Field(None, max_length=MAX_CURSOR_CHARS)
+    cursor: str | None = Field(None, pattern=CURSOR_PATTERN, max_length=MAX_CURSOR_CHARS)
 
 
 def next_page(request: Request[State], cursor: str | None) -> dict[str, str]:

@@ -11,6 +11,8 @@ from pyk8s.wire.service import FieldError
 from server.errors import ValidationFailed
 
 MAX_CURSOR_CHARS = 200
+CURSOR_PATTERN = r"^[A-Za-z0-9_-]+={0,2}$"
+"""The alphabet of `encode`."""
 
 Place = tuple[datetime, UUID]
 """When the last item of a page was made, and its id."""

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -16,77 +14,21 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from pyk8s.wire.accounts import Register, Scope
+from pyk8s.wire.accounts import Scope
 from server.api.endpoint import Endpoint
 from server.api.openapi import document
 from server.api.routes import ENDPOINTS
 from server.api.terminal_socket import TerminalQuery
-from server.config import Settings
-from tests.archives import image_archive
 from tests.integration import hostile
-from tests.integration.conftest import Caller, LabServer, serving, sign_up
+from tests.integration.conftest import Caller, sign_up
+from tests.integration.everything import World, ask_everything, settings, world
 from tests.integration.hostile import Shot, shots
-from tests.integration.resources.authority import make_authority
-from tests.integration.resources.conftest import lead_into
-from tests.integration.resources.fake_kube import fake_kube
-from tests.integration.terminals import terminal
-from tests.ports import free_port
+
+__all__ = ["settings", "world"]
 
 AT_ONCE = 6
-TOKEN = {"name": "x", "scopes": ["access"]}
 INTERNAL_ERROR = 1011
 """The close code of a WebSocket whose server has a defect (RFC 6455, 7.4.1)."""
-
-
-@dataclass(slots=True)
-class World:
-    """A server with one of everything. `path`: what the placeholders of the table stand for."""
-
-    server: LabServer
-    ann: Caller
-    path: dict[str, str]
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(
-        update={"proxy_port": free_port(), "apps_port": free_port(), "max_clusters_per_user": 40}
-    )
-
-
-@pytest.fixture
-async def world(settings: Settings, tmp_path: Path) -> AsyncIterator[World]:
-    authority = make_authority(tmp_path)
-    async with fake_kube(authority.context) as kube, serving(settings) as server:
-        ann = await sign_up(server, "ann")
-        async with ann.http:
-            made = await ann.create(name="demo")
-            await ann.create(name="hanging", labels={"simulate": "hang"})
-            await ann.create(name="failed", labels={"simulate": "fail-start"})
-            await ann.until("failed", "failed")
-            await ann.until("demo", "ready")
-            await lead_into(server, made["id"], kube, authority)
-            url = f"/api/v1/clusters/{made['id']}"
-
-            async def post(path: str, body: dict[str, Any]) -> str:
-                answer = await ann.http.post(path, json=body)
-                assert answer.status_code == 201, answer.text
-                return str(answer.json()["id"])
-
-            async with terminal(ann, "demo") as attached:
-                yield World(
-                    server,
-                    ann,
-                    {
-                        "id_or_name": made["id"],
-                        "token_id": await post("/api/v1/tokens", TOKEN),
-                        "credential_id": await post(f"{url}/credentials", {}),
-                        "app_id": await post(f"{url}/apps", {"target": "web", "port": 80}),
-                        "terminal_id": attached.session,
-                        "namespace": "default",
-                        "pod": "web",
-                    },
-                )
 
 
 async def fire(http: httpx.AsyncClient, some: Iterable[Shot]) -> list[str]:
@@ -152,46 +94,13 @@ def _described() -> set[tuple[str, str, str]]:
     return found
 
 
-_SPECIAL = {"evidence": "failed", "retry": "failed", "cancel": "hanging"}
-"""What a cluster has to be in another phase for."""
-
-_LAST = (
-    "retry",
-    "pause",
-    "resume",
-    "cancel",
-    "end_links",
-    "unpublish",
-    "revoke_credential",
-    "close",
-    "revoke_token",
-    "delete",
-    "logout",
-)
-
-
 async def _controls(world: World) -> list[str]:
     """Ask every route for what it is for; return those that did not do it."""
-    wrong: list[str] = []
-    by_rank = sorted(
-        ENDPOINTS,
-        key=lambda each: _LAST.index(name) if (name := each.handler.__name__) in _LAST else -1,
-    )
-    for endpoint in by_rank:
-        name = endpoint.handler.__name__
-        cluster = _SPECIAL.get(name, world.path["id_or_name"])
-        url = endpoint.path.format(**{**world.path, "id_or_name": cluster})
-        sent: dict[str, Any] = {}
-        if isinstance(endpoint.body, type):
-            sent["json"] = hostile.VALID[endpoint.body]
-            if endpoint.body is Register:
-                sent["json"] = {**sent["json"], "username": "yves"}
-        elif endpoint.body is not None:
-            sent = {"content": image_archive(), "headers": {"Content-Type": "application/x-tar"}}
-        answer = await world.ann.http.request(endpoint.method, url, **sent)
-        if not 200 <= answer.status_code < 400:
-            wrong.append(f"{endpoint.method} {url}: {answer.status_code} {answer.text[:200]}")
-    return wrong
+    return [
+        f"{each.endpoint.method} {each.url}: {each.answer.status_code} {each.answer.text[:200]}"
+        async for each in ask_everything(world)
+        if not 200 <= each.answer.status_code < 400
+    ]
 
 
 async def test_the_net_sees_a_handler_that_is_broken(
@@ -308,18 +217,6 @@ async def test_headers_that_every_route_reads(
     assert defects(capfd, caplog) == []
 
 
-def _scope_of(endpoint: Endpoint) -> Scope | None:
-    """Return the scope that a route needs. None: any token will do."""
-    if endpoint.path.startswith(("/api/v1/auth", "/api/v1/tokens")):
-        return None
-    if endpoint.path.startswith("/api/v1/admin"):
-        return Scope.ADMIN
-    inside = ("kubeconfig", "credentials", "apps", "images", "resources", "pods", "terminals")
-    if any(f"/{word}" in endpoint.path for word in inside):
-        return Scope.ACCESS
-    return Scope.CLUSTERS_READ if endpoint.method == "GET" else Scope.CLUSTERS_WRITE
-
-
 def _url(endpoint: Endpoint, path: dict[str, str]) -> str:
     return endpoint.path.format(**path)
 
@@ -356,7 +253,7 @@ async def test_who_may_call_what(world: World) -> None:
                 answer = await stranger.request(endpoint.method, url, headers=headers)
                 if answer.status_code != 401:
                     wrong.append(f"{told}: {answer.status_code} for whom nobody knows")
-            needed = _scope_of(endpoint)
+            needed = endpoint.scope
             for scope, token in tokens.items():
                 if endpoint.handler.__name__ == "logout":
                     continue  # it ends the token

@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from server.api import openapi
+from pyk8s.wire.base import TEXT_PATTERN, Ask, check_text
+from server.api import openapi, parameters
+from server.api.routes import ENDPOINTS
 
 Json = dict[str, Any]
 
@@ -70,3 +74,90 @@ def test_schemas_have_names_of_their_own(document: Json) -> None:
     assert [name for name in schemas if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name)] == []
     titles = [schema.get("title", name) for name, schema in schemas.items()]
     assert sorted(titles) == sorted(set(titles))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=1024))
+def test_the_rule_of_texts_is_the_published_one(text: str) -> None:
+    try:
+        taken = check_text(text) == text
+    except ValueError:
+        taken = False
+    assert taken == bool(re.fullmatch(TEXT_PATTERN[:-1], text))
+
+
+@pytest.mark.parametrize("control", ["\0", "a\nb", "\x7f", "\x85", "x" * 1025])
+def test_a_field_without_a_rule_of_its_own_has_the_rule_of_texts(control: str) -> None:
+    class Named(Ask):
+        name: str
+
+    described = Named.model_json_schema()["properties"]["name"]
+    assert (described["pattern"], described["maxLength"]) == (TEXT_PATTERN, 1024)
+    with pytest.raises(ValueError, match=r"control character|at most"):
+        Named(name=control)
+
+
+def test_every_text_of_a_request_has_its_rule_written_down(document: Json) -> None:
+    known = {"pattern", "enum", "const", "format"}
+    loose: list[str] = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for parameter in operation.get("parameters", ()):
+                loose += [
+                    f"{method} {path} {parameter['name']}"
+                    for part in texts(parameter["schema"])
+                    if not known & part.keys()
+                ]
+    asked = {e.body.__name__ for e in ENDPOINTS if isinstance(e.body, type)}
+    for name, field, described in fields(document):
+        if name in asked:
+            loose += [f"{name}.{field}" for part in texts(described) if not known & part.keys()]
+    assert loose == []
+
+
+def texts(schema: Json) -> Iterator[Json]:
+    if schema.get("type") == "string":
+        yield schema
+    for part in (*schema.get("anyOf", ()), schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(part, dict):
+            yield from texts(part)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("id_or_name", ["demo", "a", "01a20fbe-c908-732e-9d3a-cac22032d976"], ["", "Demo", "a/b"]),
+        ("pod", ["web", "web-5d7.a"], ["", "Web", "a_b", "-a"]),
+        ("namespace", ["kube-system"], ["kube_system", "a" * 254]),
+    ],
+)
+def test_paths_have_patterns(name: str, good: list[str], bad: list[str]) -> None:
+    schema = parameters.IN_PATH[name][1]
+
+    def fits(text: str) -> bool:
+        short = len(text) <= schema.get("maxLength", 1024)
+        return short and bool(re.search(schema["pattern"], text))
+
+    assert all(map(fits, good))
+    assert not any(map(fits, bad))
+
+
+def test_every_operation_is_described(document: Json) -> None:
+    tags = {tag["name"]: tag["description"] for tag in document["tags"]}
+    used = set()
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert operation["summary"]
+            assert operation["description"]
+            used |= {*operation["tags"]}
+    assert used == set(tags)
+    assert document["servers"]
+
+
+def test_refusals_say_when_to_come_back(document: Json) -> None:
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                if "application/problem+json" in answer.get("content", {}):
+                    headers = answer.get("headers", {})
+                    assert ("Retry-After" in headers) or status not in {"429", "503"}
+                    assert ("WWW-Authenticate" in headers) == (status == "401")

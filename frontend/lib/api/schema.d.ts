@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell what anybody may know before signing in. */
+        /**
+         * Tell what anybody may know before signing in.
+         * @description Nobody has to be signed in.
+         */
         get: operations["service_server"];
         put?: never;
         post?: never;
@@ -30,7 +33,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make an account and sign it in. */
+        /**
+         * Make an account and sign it in.
+         * @description Nobody has to be signed in.
+         */
         post: operations["accounts_register"];
         delete?: never;
         options?: never;
@@ -47,7 +53,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Check a password and open a session. */
+        /**
+         * Check a password and open a session.
+         * @description Nobody has to be signed in.
+         */
         post: operations["accounts_login"];
         delete?: never;
         options?: never;
@@ -64,7 +73,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session; its streams close within a second. */
+        /**
+         * End the session; its streams close within a second.
+         * @description `everywhere`: all sessions, tokens and credentials of clusters that the caller has.
+         *
+         *     For whoever is signed in, and for every token.
+         */
         post: operations["accounts_logout"];
         delete?: never;
         options?: never;
@@ -79,7 +93,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell who the caller is and what they may do. */
+        /**
+         * Tell who the caller is and what they may do.
+         * @description For whoever is signed in, and for every token.
+         */
         get: operations["accounts_me"];
         put?: never;
         post?: never;
@@ -96,10 +113,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the caller's tokens, newest first. */
+        /**
+         * List the caller's tokens, newest first.
+         * @description For whoever is signed in, and for every token.
+         */
         get: operations["accounts_list_tokens"];
         put?: never;
-        /** Make a token; its secret is told this once. */
+        /**
+         * Make a token; its secret is told this once.
+         * @description For whoever is signed in, and for every token.
+         */
         post: operations["accounts_create_token"];
         delete?: never;
         options?: never;
@@ -117,7 +140,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End a token. */
+        /**
+         * End a token.
+         * @description For whoever is signed in, and for every token.
+         */
         delete: operations["accounts_revoke_token"];
         options?: never;
         head?: never;
@@ -131,7 +157,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the presets, each with how long it usually takes here. */
+        /**
+         * List the presets, each with how long it usually takes here.
+         * @description A token needs the scope `clusters:read`.
+         */
         get: operations["service_templates"];
         put?: never;
         post?: never;
@@ -148,7 +177,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell what the host can still take. */
+        /**
+         * Tell what the host can still take.
+         * @description A token needs the scope `clusters:read`.
+         */
         get: operations["service_capacity"];
         put?: never;
         post?: never;
@@ -165,10 +197,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the caller's clusters, newest first. */
+        /**
+         * List the caller's clusters, newest first.
+         * @description A token needs the scope `clusters:read`.
+         */
         get: operations["clusters_list_all"];
         put?: never;
-        /** Ask for a cluster. */
+        /**
+         * Ask for a cluster.
+         * @description A token needs the scope `clusters:write`.
+         */
         post: operations["clusters_create"];
         delete?: never;
         options?: never;
@@ -183,11 +221,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Give a cluster's snapshot. */
+        /**
+         * Give a cluster's snapshot.
+         * @description A token needs the scope `clusters:read`.
+         */
         get: operations["clusters_get"];
         put?: never;
         post?: never;
-        /** Ask for a cluster's end; asking again is no error. */
+        /**
+         * Ask for a cluster's end; asking again is no error.
+         * @description A token needs the scope `clusters:write`.
+         */
         delete: operations["clusters_delete"];
         options?: never;
         head?: never;
@@ -203,7 +247,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a cluster live longer. */
+        /**
+         * Let a cluster live longer.
+         * @description A token needs the scope `clusters:write`.
+         */
         post: operations["clusters_extend"];
         delete?: never;
         options?: never;
@@ -220,7 +267,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stop a create that is waiting or going on; the cluster is `failed` then. */
+        /**
+         * Stop a create that is waiting or going on; the cluster is `failed` then.
+         * @description A token needs the scope `clusters:write`.
+         */
         post: operations["clusters_cancel"];
         delete?: never;
         options?: never;
@@ -237,7 +287,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create a failed cluster anew. */
+        /**
+         * Create a failed cluster anew.
+         * @description A token needs the scope `clusters:write`.
+         */
         post: operations["clusters_retry"];
         delete?: never;
         options?: never;
@@ -254,7 +307,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Freeze a cluster; whoever uses it wakes it. Asking again is no error. */
+        /**
+         * Freeze a cluster; whoever uses it wakes it. Asking again is no error.
+         * @description A token needs the scope `clusters:write`.
+         */
         post: operations["clusters_pause"];
         delete?: never;
         options?: never;
@@ -271,7 +327,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a paused cluster go on. Asking again is no error. */
+        /**
+         * Let a paused cluster go on. Asking again is no error.
+         * @description A token needs the scope `clusters:write`.
+         */
         post: operations["clusters_resume"];
         delete?: never;
         options?: never;
@@ -286,7 +345,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell since when nobody has used a cluster, and when it is paused for that. */
+        /**
+         * Tell since when nobody has used a cluster, and when it is paused for that.
+         * @description A token needs the scope `clusters:read`.
+         */
         get: operations["clusters_idle"];
         put?: never;
         post?: never;
@@ -303,7 +365,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Measure what a cluster takes of its host: memory, processors, disk. It takes a second. */
+        /**
+         * Measure what a cluster takes of its host: memory, processors, disk. It takes a second.
+         * @description A token needs the scope `clusters:read`.
+         */
         get: operations["clusters_usage"];
         put?: never;
         post?: never;
@@ -320,7 +385,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Give events after a cursor: a page, or with `Accept: text/event-stream` a stream. */
+        /**
+         * Give events after a cursor: a page, or with `Accept: text/event-stream` a stream.
+         * @description A token needs the scope `clusters:read`.
+         */
         get: operations["events_events"];
         put?: never;
         post?: never;
@@ -337,7 +405,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Give the log as text, for `curl`; with `follow` until the cluster is deleted. */
+        /**
+         * Give the log as text, for `curl`; with `follow` until the cluster is deleted.
+         * @description A token needs the scope `clusters:read`.
+         */
         get: operations["events_log"];
         put?: never;
         post?: never;
@@ -354,7 +425,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Give a kubeconfig with a credential of its own, which can be revoked. */
+        /**
+         * Give a kubeconfig with a credential of its own, which can be revoked.
+         * @description A token needs the scope `access`.
+         */
         get: operations["access_kubeconfig"];
         put?: never;
         post?: never;
@@ -371,10 +445,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the caller's credentials for a cluster, newest first. */
+        /**
+         * List the caller's credentials for a cluster, newest first.
+         * @description A token needs the scope `access`.
+         */
         get: operations["access_list_credentials"];
         put?: never;
-        /** Give a credential for the proxy to a program that keeps it elsewhere than in a file. */
+        /**
+         * Give a credential for the proxy to a program that keeps it elsewhere than in a file.
+         * @description A token needs the scope `access`.
+         */
         post: operations["access_create_credential"];
         delete?: never;
         options?: never;
@@ -392,7 +472,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End a credential; what is open under it ends within a second. */
+        /**
+         * End a credential; what is open under it ends within a second.
+         * @description A token needs the scope `access`.
+         */
         delete: operations["access_revoke_credential"];
         options?: never;
         head?: never;
@@ -406,10 +489,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the caller's published apps of a cluster, newest first. */
+        /**
+         * List the caller's published apps of a cluster, newest first.
+         * @description A token needs the scope `access`.
+         */
         get: operations["apps_list_apps"];
         put?: never;
-        /** Give a port of a service or a pod a URL; it opens only with a link. */
+        /**
+         * Give a port of a service or a pod a URL; it opens only with a link.
+         * @description A token needs the scope `access`.
+         */
         post: operations["apps_publish"];
         delete?: never;
         options?: never;
@@ -427,7 +516,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Take an app's URL away; who has it open is cut off. */
+        /**
+         * Take an app's URL away; who has it open is cut off.
+         * @description A token needs the scope `access`.
+         */
         delete: operations["apps_unpublish"];
         options?: never;
         head?: never;
@@ -443,9 +535,15 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Give a link that opens an app for whoever has it, until its time is over. */
+        /**
+         * Give a link that opens an app for whoever has it, until its time is over.
+         * @description A token needs the scope `access`.
+         */
         post: operations["apps_create_link"];
-        /** Make all links of an app open nothing any more. */
+        /**
+         * Make all links of an app open nothing any more.
+         * @description A token needs the scope `access`.
+         */
         delete: operations["apps_end_links"];
         options?: never;
         head?: never;
@@ -459,10 +557,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the images that the nodes of a cluster have. A paused one stays asleep, and is 409. */
+        /**
+         * List the images that the nodes of a cluster have. A paused one stays asleep, and is 409.
+         * @description A token needs the scope `access`.
+         */
         get: operations["images_list_all"];
         put?: never;
-        /** Bring the images of an archive into every node. The body is what `docker save` writes. */
+        /**
+         * Bring the images of an archive into every node. The body is what `docker save` writes.
+         * @description It goes into the nodes as it comes, so that what is sent is done. A paused cluster is woken.
+         *
+         *     A token needs the scope `access`.
+         */
         post: operations["images_load"];
         delete?: never;
         options?: never;
@@ -477,7 +583,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell what is inside a cluster; with `Accept: text/event-stream` go on with what changes. */
+        /**
+         * Tell what is inside a cluster; with `Accept: text/event-stream` go on with what changes.
+         * @description A token needs the scope `access`.
+         */
         get: operations["resources_resources"];
         put?: never;
         post?: never;
@@ -494,7 +603,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Give the log of a container as text; with `follow` until it ends. */
+        /**
+         * Give the log of a container as text; with `follow` until it ends.
+         * @description A token needs the scope `access`.
+         */
         get: operations["resources_pod_log"];
         put?: never;
         post?: never;
@@ -511,7 +623,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Give what was collected when the cluster failed, as a tar.gz. */
+        /**
+         * Give what was collected when the cluster failed, as a tar.gz.
+         * @description A token needs the scope `clusters:read`.
+         */
         get: operations["clusters_evidence"];
         put?: never;
         post?: never;
@@ -528,7 +643,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the caller's open terminals of a cluster, the oldest first. */
+        /**
+         * List the caller's open terminals of a cluster, the oldest first.
+         * @description A token needs the scope `access`.
+         */
         get: operations["terminals_list_all"];
         put?: never;
         post?: never;
@@ -548,7 +666,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End a terminal and what runs in it; one that has just ended is no error. */
+        /**
+         * End a terminal and what runs in it; one that has just ended is no error.
+         * @description A token needs the scope `access`.
+         */
         delete: operations["terminals_close"];
         options?: never;
         head?: never;
@@ -562,9 +683,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell how many prebuilt clusters there are and should be, by template. */
+        /**
+         * Tell how many prebuilt clusters there are and should be, by template.
+         * @description A token needs the scope `admin`.
+         */
         get: operations["admin_pool"];
-        /** Change how many prebuilt clusters of a template there should be. */
+        /**
+         * Change how many prebuilt clusters of a template there should be.
+         * @description A token needs the scope `admin`.
+         */
         put: operations["admin_set_pool"];
         post?: never;
         delete?: never;
@@ -580,7 +707,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell what should exist on the hosts, what does, and what differs. */
+        /**
+         * Tell what should exist on the hosts, what does, and what differs.
+         * @description A token needs the scope `admin`.
+         */
         get: operations["admin_drift"];
         put?: never;
         post?: never;
@@ -599,7 +729,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Repair what differs, or tell in a dry run what would be done. */
+        /**
+         * Repair what differs, or tell in a dry run what would be done.
+         * @description A token needs the scope `admin`.
+         */
         post: operations["admin_repair"];
         delete?: never;
         options?: never;
@@ -614,7 +747,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say that the process lives. Touches nothing. */
+        /**
+         * Say that the process lives. Touches nothing.
+         * @description Nobody has to be signed in.
+         */
         get: operations["service_healthz"];
         put?: never;
         post?: never;
@@ -631,7 +767,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Give what is to be watched, as Prometheus reads it. Without PostgreSQL it is less. */
+        /**
+         * Give what is to be watched, as Prometheus reads it. Without PostgreSQL it is less.
+         * @description Nobody has to be signed in.
+         */
         get: operations["metrics_metrics"];
         put?: never;
         post?: never;
@@ -648,7 +787,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say whether the server can do its work, and with `verbose` why not. */
+        /**
+         * Say whether the server can do its work, and with `verbose` why not.
+         * @description Nobody has to be signed in.
+         */
         get: operations["readiness_readyz"];
         put?: never;
         post?: never;
@@ -3079,7 +3221,38 @@ export interface components {
     responses: never;
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /**
+         * @description The next page of the list, as `rel="next"` (RFC 8288). Absent on the last one.
+         * @example </api/v1/clusters?limit=2&cursor=MjAyNi0x>; rel="next"
+         */
+        Link: string;
+        /**
+         * @description Where the new cluster is.
+         * @example /api/v1/clusters/01a20fbe-c908-732e-9d3a-cac22032d976
+         */
+        Location: string;
+        /**
+         * @description The name for the file.
+         * @example attachment; filename="pyk8s-demo.yaml"
+         */
+        "Content-Disposition": string;
+        /**
+         * @description The session of a browser. Signing out takes it back.
+         * @example pyk8s_session=...; HttpOnly; Path=/; SameSite=strict
+         */
+        "Set-Cookie": string;
+        /**
+         * @description So many seconds to wait before the same is asked again.
+         * @example 5
+         */
+        "Retry-After": number;
+        /**
+         * @description How to say who asks (RFC 6750).
+         * @example Bearer realm="pyk8s"
+         */
+        "WWW-Authenticate": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -3099,6 +3272,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "driver": "simulated",
+                     *       "is_empty": false,
+                     *       "max_ttl_seconds": 86400,
+                     *       "name": "PyK8s Lab",
+                     *       "setup_code_required": false,
+                     *       "signup": "open",
+                     *       "trust": "For people who know each other: a cluster's node is a privileged container, so whoever has a cluster may reach the root of its host.",
+                     *       "version": "0.1.0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
@@ -3114,6 +3299,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3131,6 +3317,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse battery",
+                 *       "username": "yves"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Register"];
             };
         };
@@ -3138,9 +3330,20 @@ export interface operations {
             /** @description Made */
             201: {
                 headers: {
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "user": {
+                     *         "created_at": "2026-11-24T22:48:11.510856Z",
+                     *         "id": "01a20fbe-c908-732e-9d3a-000000000001",
+                     *         "is_admin": false,
+                     *         "username": "yves"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["UserAnswer"];
                 };
             };
@@ -3156,6 +3359,7 @@ export interface operations {
             /** @description `username_taken`: The user name is taken */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3192,6 +3396,7 @@ export interface operations {
             /** @description `too_many_attempts`: Too many attempts */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3201,6 +3406,7 @@ export interface operations {
             /** @description `sign_in_busy`: Too many sign-ins at once; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3218,6 +3424,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse battery",
+                 *       "username": "ann"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Login"];
             };
         };
@@ -3225,15 +3437,27 @@ export interface operations {
             /** @description Here it is */
             200: {
                 headers: {
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "user": {
+                     *         "created_at": "2026-11-24T22:48:11.510856Z",
+                     *         "id": "01a20fbe-c908-732e-9d3a-000000000002",
+                     *         "is_admin": true,
+                     *         "username": "ann"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["UserAnswer"];
                 };
             };
             /** @description `wrong_credentials`: Wrong name or password */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3279,6 +3503,7 @@ export interface operations {
             /** @description `too_many_attempts`: Too many attempts */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3288,6 +3513,7 @@ export interface operations {
             /** @description `sign_in_busy`: Too many sign-ins at once; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3310,6 +3536,7 @@ export interface operations {
             /** @description Done, nothing to tell */
             204: {
                 headers: {
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -3317,6 +3544,7 @@ export interface operations {
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3344,6 +3572,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3367,12 +3596,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "quota": {
+                     *         "clusters": 40,
+                     *         "max_ttl_seconds": 86400
+                     *       },
+                     *       "scopes": [
+                     *         "access",
+                     *         "admin",
+                     *         "clusters:read",
+                     *         "clusters:write"
+                     *       ],
+                     *       "usage": {
+                     *         "clusters": 3
+                     *       },
+                     *       "user": {
+                     *         "created_at": "2026-11-24T22:48:11.510856Z",
+                     *         "id": "01a20fbe-c908-732e-9d3a-000000000002",
+                     *         "is_admin": true,
+                     *         "username": "ann"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3400,6 +3653,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3412,7 +3666,7 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: number;
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -3423,15 +3677,59 @@ export interface operations {
             /** @description Here it is */
             200: {
                 headers: {
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *           "id": "01a20fbe-c908-732e-9d3a-000000000003",
+                     *           "last_used_at": null,
+                     *           "name": "nightly build",
+                     *           "scopes": [
+                     *             "access",
+                     *             "clusters:read",
+                     *             "clusters:write"
+                     *           ]
+                     *         },
+                     *         {
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "expires_at": null,
+                     *           "id": "01a20fbe-c908-732e-9d3a-000000000004",
+                     *           "last_used_at": null,
+                     *           "name": "x",
+                     *           "scopes": [
+                     *             "access"
+                     *           ]
+                     *         },
+                     *         {
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "expires_at": null,
+                     *           "id": "01a20fbe-c908-732e-9d3a-000000000005",
+                     *           "last_used_at": "2026-11-24T22:48:11.510856Z",
+                     *           "name": "test",
+                     *           "scopes": [
+                     *             "access",
+                     *             "admin",
+                     *             "clusters:read",
+                     *             "clusters:write"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["TokenList"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3459,6 +3757,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3476,6 +3775,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires_in_seconds": 86400,
+                 *       "name": "nightly build",
+                 *       "scopes": [
+                 *         "clusters:read",
+                 *         "clusters:write",
+                 *         "access"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateToken"];
             };
         };
@@ -3486,12 +3796,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *       "id": "01a20fbe-c908-732e-9d3a-000000000003",
+                     *       "last_used_at": null,
+                     *       "name": "nightly build",
+                     *       "scopes": [
+                     *         "access",
+                     *         "clusters:read",
+                     *         "clusters:write"
+                     *       ],
+                     *       "token": "pyk8s_..."
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedToken"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3537,6 +3863,7 @@ export interface operations {
             /** @description `quota_exceeded`: You have as many as you may have */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3546,6 +3873,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3576,6 +3904,7 @@ export interface operations {
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3612,6 +3941,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3635,12 +3965,107 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "addons": [
+                     *             "static pod network",
+                     *             "local-path storage",
+                     *             "CoreDNS"
+                     *           ],
+                     *           "control_planes": 1,
+                     *           "description": "One node that does everything, tuned. The quickest way to a cluster.",
+                     *           "expected_seconds": {
+                     *             "p10": 1.1,
+                     *             "p50": 1.1,
+                     *             "p95": 1.1,
+                     *             "samples": 1,
+                     *             "steps": [
+                     *               {
+                     *                 "left_p10": 0.5,
+                     *                 "left_p50": 0.5,
+                     *                 "left_p95": 0.5,
+                     *                 "p50": 0,
+                     *                 "p95": 0,
+                     *                 "step": "node_image"
+                     *               },
+                     *               {
+                     *                 "left_p10": 0.5,
+                     *                 "left_p50": 0.5,
+                     *                 "left_p95": 0.5,
+                     *                 "p50": 0,
+                     *                 "p95": 0,
+                     *                 "step": "nodes"
+                     *               },
+                     *               {
+                     *                 "left_p10": 0.5,
+                     *                 "left_p50": 0.5,
+                     *                 "left_p95": 0.5,
+                     *                 "p50": 0,
+                     *                 "p95": 0,
+                     *                 "step": "configuration"
+                     *               },
+                     *               {
+                     *                 "left_p10": 0.5,
+                     *                 "left_p50": 0.5,
+                     *                 "left_p95": 0.5,
+                     *                 "p50": 0,
+                     *                 "p95": 0,
+                     *                 "step": "control_plane"
+                     *               }
+                     *             ]
+                     *           },
+                     *           "is_default": true,
+                     *           "kubernetes_version": "v1.37.0",
+                     *           "name": "default",
+                     *           "title": "One node",
+                     *           "ttl_seconds": 3600,
+                     *           "workers": 0
+                     *         },
+                     *         {
+                     *           "addons": [
+                     *             "kindnet",
+                     *             "local-path storage",
+                     *             "CoreDNS"
+                     *           ],
+                     *           "control_planes": 1,
+                     *           "description": "One node with exactly what kind gives, nothing tuned.",
+                     *           "expected_seconds": null,
+                     *           "is_default": false,
+                     *           "kubernetes_version": "v1.37.0",
+                     *           "name": "standard",
+                     *           "title": "As kind comes",
+                     *           "ttl_seconds": 3600,
+                     *           "workers": 0
+                     *         },
+                     *         {
+                     *           "addons": [
+                     *             "kindnet",
+                     *             "local-path storage",
+                     *             "CoreDNS"
+                     *           ],
+                     *           "control_planes": 1,
+                     *           "description": "Three nodes, to try out scheduling, draining and failures.",
+                     *           "expected_seconds": null,
+                     *           "is_default": false,
+                     *           "kubernetes_version": "v1.37.0",
+                     *           "name": "multi-node",
+                     *           "title": "Control plane and two workers",
+                     *           "ttl_seconds": 3600,
+                     *           "workers": 2
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["TemplateList"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3668,6 +4093,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3691,12 +4117,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "clusters": 3,
+                     *       "driver": "simulated",
+                     *       "pool": {},
+                     *       "room_for": 18,
+                     *       "shortage": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Capacity"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3724,6 +4160,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3736,7 +4173,7 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: number;
-                cursor?: string | null;
+                cursor?: string;
                 phase?: ("pending" | "provisioning" | "ready" | "paused" | "failed" | "deleting" | "deleted")[];
                 label?: string[];
                 include_deleted?: boolean;
@@ -3750,15 +4187,172 @@ export interface operations {
             /** @description Here it is */
             200: {
                 headers: {
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "conditions": [],
+                     *           "control_planes": 1,
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "deleted_at": null,
+                     *           "driver": "simulated",
+                     *           "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *           "expires_at": null,
+                     *           "failure": null,
+                     *           "from_pool": false,
+                     *           "id": "01a20fbe-c908-732e-9d3a-000000000006",
+                     *           "kubernetes_version": "v1.37.0",
+                     *           "labels": {
+                     *             "branch": "main"
+                     *           },
+                     *           "last_seq": 1,
+                     *           "name": "review",
+                     *           "owner": "ann",
+                     *           "phase": "pending",
+                     *           "progress": null,
+                     *           "queue": null,
+                     *           "ready_at": null,
+                     *           "template": "default",
+                     *           "ttl_seconds": 3600,
+                     *           "workers": 0
+                     *         },
+                     *         {
+                     *           "conditions": [
+                     *             {
+                     *               "last_transition_time": "2026-11-24T22:48:11.510856Z",
+                     *               "message": "The node image is not there and could not be pulled",
+                     *               "reason": "ImageMissing",
+                     *               "status": "False",
+                     *               "type": "Ready"
+                     *             }
+                     *           ],
+                     *           "control_planes": 1,
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "deleted_at": null,
+                     *           "driver": "simulated",
+                     *           "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *           "expires_at": null,
+                     *           "failure": {
+                     *             "cause": "the image is not on the host, and the registry did not give it",
+                     *             "code": "image_missing",
+                     *             "docs": "docs/howto/troubleshoot.md#image_missing",
+                     *             "evidence": [
+                     *               {
+                     *                 "seq": 10,
+                     *                 "text": "ERROR: failed to create cluster: failed to pull image \"simulated/node:v1.37.0\": command \"docker pull simulated/node:v1.37.0\" failed with error: exit status 1"
+                     *               },
+                     *               {
+                     *                 "seq": 12,
+                     *                 "text": "Command Output: Error response from daemon: manifest for simulated/node:v1.37.0 not found: manifest unknown"
+                     *               }
+                     *             ],
+                     *             "fix": "pull or load it on the host (docker pull kindest/node:...), or set PYK8S_NODE_IMAGE to one that is there",
+                     *             "title": "The node image is not there and could not be pulled"
+                     *           },
+                     *           "from_pool": false,
+                     *           "id": "01a20fbe-c908-732e-9d3a-000000000008",
+                     *           "kubernetes_version": "v1.37.0",
+                     *           "labels": {
+                     *             "simulate": "fail-start"
+                     *           },
+                     *           "last_seq": 15,
+                     *           "name": "failed",
+                     *           "owner": "ann",
+                     *           "phase": "failed",
+                     *           "progress": {
+                     *             "eta_p95_seconds": null,
+                     *             "eta_seconds": null,
+                     *             "index": 1,
+                     *             "percent": 0,
+                     *             "step": "node_image",
+                     *             "total": 7
+                     *           },
+                     *           "queue": null,
+                     *           "ready_at": null,
+                     *           "template": "default",
+                     *           "ttl_seconds": 3600,
+                     *           "workers": 0
+                     *         },
+                     *         {
+                     *           "conditions": [],
+                     *           "control_planes": 1,
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "deleted_at": null,
+                     *           "driver": "simulated",
+                     *           "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *           "expires_at": null,
+                     *           "failure": null,
+                     *           "from_pool": false,
+                     *           "id": "01a20fbe-c908-732e-9d3a-000000000009",
+                     *           "kubernetes_version": "v1.37.0",
+                     *           "labels": {
+                     *             "simulate": "hang"
+                     *           },
+                     *           "last_seq": 19,
+                     *           "name": "hanging",
+                     *           "owner": "ann",
+                     *           "phase": "provisioning",
+                     *           "progress": {
+                     *             "eta_p95_seconds": null,
+                     *             "eta_seconds": null,
+                     *             "index": 4,
+                     *             "percent": 43,
+                     *             "step": "control_plane",
+                     *             "total": 7
+                     *           },
+                     *           "queue": null,
+                     *           "ready_at": null,
+                     *           "template": "default",
+                     *           "ttl_seconds": 3600,
+                     *           "workers": 0
+                     *         },
+                     *         {
+                     *           "conditions": [
+                     *             {
+                     *               "last_transition_time": "2026-11-24T22:48:11.510856Z",
+                     *               "message": "all nodes are Ready and the API server answers",
+                     *               "reason": "Provisioned",
+                     *               "status": "True",
+                     *               "type": "Ready"
+                     *             }
+                     *           ],
+                     *           "control_planes": 1,
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "deleted_at": null,
+                     *           "driver": "simulated",
+                     *           "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *           "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *           "failure": null,
+                     *           "from_pool": false,
+                     *           "id": "01a20fbe-c908-732e-9d3a-00000000000a",
+                     *           "kubernetes_version": "v1.37.0",
+                     *           "labels": {},
+                     *           "last_seq": 56,
+                     *           "name": "demo",
+                     *           "owner": "ann",
+                     *           "phase": "ready",
+                     *           "progress": null,
+                     *           "queue": null,
+                     *           "ready_at": "2026-11-24T22:48:11.510856Z",
+                     *           "template": "default",
+                     *           "ttl_seconds": 3600,
+                     *           "workers": 0
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["ClusterList"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3786,6 +4380,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3806,6 +4401,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "labels": {
+                 *         "branch": "main"
+                 *       },
+                 *       "name": "review",
+                 *       "template": "default"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateCluster"];
             };
         };
@@ -3813,15 +4417,45 @@ export interface operations {
             /** @description Accepted; it happens now */
             202: {
                 headers: {
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "conditions": [],
+                     *       "control_planes": 1,
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "deleted_at": null,
+                     *       "driver": "simulated",
+                     *       "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *       "expires_at": null,
+                     *       "failure": null,
+                     *       "from_pool": false,
+                     *       "id": "01a20fbe-c908-732e-9d3a-000000000006",
+                     *       "kubernetes_version": "v1.37.0",
+                     *       "labels": {
+                     *         "branch": "main"
+                     *       },
+                     *       "last_seq": 1,
+                     *       "name": "review",
+                     *       "owner": "ann",
+                     *       "phase": "pending",
+                     *       "progress": null,
+                     *       "queue": null,
+                     *       "ready_at": null,
+                     *       "template": "default",
+                     *       "ttl_seconds": 3600,
+                     *       "workers": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Cluster"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3840,6 +4474,7 @@ export interface operations {
             /** @description `name_taken`: The name is taken */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3876,6 +4511,7 @@ export interface operations {
             /** @description `quota_exceeded`: You have as many as you may have */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3885,6 +4521,7 @@ export interface operations {
             /** @description `no_provisioner`: No provisioner is running; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3911,12 +4548,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "conditions": [
+                     *         {
+                     *           "last_transition_time": "2026-11-24T22:48:11.510856Z",
+                     *           "message": "all nodes are Ready and the API server answers",
+                     *           "reason": "Provisioned",
+                     *           "status": "True",
+                     *           "type": "Ready"
+                     *         }
+                     *       ],
+                     *       "control_planes": 1,
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "deleted_at": null,
+                     *       "driver": "simulated",
+                     *       "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *       "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *       "failure": null,
+                     *       "from_pool": false,
+                     *       "id": "01a20fbe-c908-732e-9d3a-00000000000a",
+                     *       "kubernetes_version": "v1.37.0",
+                     *       "labels": {},
+                     *       "last_seq": 56,
+                     *       "name": "demo",
+                     *       "owner": "ann",
+                     *       "phase": "ready",
+                     *       "progress": null,
+                     *       "queue": null,
+                     *       "ready_at": "2026-11-24T22:48:11.510856Z",
+                     *       "template": "default",
+                     *       "ttl_seconds": 3600,
+                     *       "workers": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Cluster"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3953,6 +4625,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3979,6 +4652,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "conditions": [
+                     *         {
+                     *           "last_transition_time": "2026-11-24T22:48:11.510856Z",
+                     *           "message": "it goes on where it was, and its API server answers",
+                     *           "reason": "Resumed",
+                     *           "status": "True",
+                     *           "type": "Ready"
+                     *         }
+                     *       ],
+                     *       "control_planes": 1,
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "deleted_at": null,
+                     *       "driver": "simulated",
+                     *       "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *       "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *       "failure": null,
+                     *       "from_pool": false,
+                     *       "id": "01a20fbe-c908-732e-9d3a-00000000000a",
+                     *       "kubernetes_version": "v1.37.0",
+                     *       "labels": {},
+                     *       "last_seq": 67,
+                     *       "name": "demo",
+                     *       "owner": "ann",
+                     *       "phase": "deleting",
+                     *       "progress": null,
+                     *       "queue": null,
+                     *       "ready_at": "2026-11-24T22:48:11.510856Z",
+                     *       "template": "default",
+                     *       "ttl_seconds": 3600,
+                     *       "workers": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Cluster"];
                 };
             };
@@ -3992,6 +4699,7 @@ export interface operations {
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4028,6 +4736,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4048,6 +4757,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "seconds": 60
+                 *     }
+                 */
                 "application/json": components["schemas"]["ExtendLease"];
             };
         };
@@ -4058,12 +4772,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "conditions": [
+                     *         {
+                     *           "last_transition_time": "2026-11-24T22:48:11.510856Z",
+                     *           "message": "all nodes are Ready and the API server answers",
+                     *           "reason": "Provisioned",
+                     *           "status": "True",
+                     *           "type": "Ready"
+                     *         }
+                     *       ],
+                     *       "control_planes": 1,
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "deleted_at": null,
+                     *       "driver": "simulated",
+                     *       "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *       "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *       "failure": null,
+                     *       "from_pool": false,
+                     *       "id": "01a20fbe-c908-732e-9d3a-00000000000a",
+                     *       "kubernetes_version": "v1.37.0",
+                     *       "labels": {},
+                     *       "last_seq": 57,
+                     *       "name": "demo",
+                     *       "owner": "ann",
+                     *       "phase": "ready",
+                     *       "progress": null,
+                     *       "queue": null,
+                     *       "ready_at": "2026-11-24T22:48:11.510856Z",
+                     *       "template": "default",
+                     *       "ttl_seconds": 3600,
+                     *       "workers": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Cluster"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4091,6 +4840,7 @@ export interface operations {
             /** @description `phase_conflict`: Not in this phase */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4127,6 +4877,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4153,12 +4904,63 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "conditions": [
+                     *         {
+                     *           "last_transition_time": "2026-11-24T22:48:11.510856Z",
+                     *           "message": "The create was cancelled",
+                     *           "reason": "Cancelled",
+                     *           "status": "False",
+                     *           "type": "Ready"
+                     *         }
+                     *       ],
+                     *       "control_planes": 1,
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "deleted_at": null,
+                     *       "driver": "simulated",
+                     *       "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *       "expires_at": null,
+                     *       "failure": {
+                     *         "cause": "ann cancelled it before the cluster was ready",
+                     *         "code": "cancelled",
+                     *         "docs": null,
+                     *         "evidence": [],
+                     *         "fix": "try again (pyk8s retry), or delete the cluster",
+                     *         "title": "The create was cancelled"
+                     *       },
+                     *       "from_pool": false,
+                     *       "id": "01a20fbe-c908-732e-9d3a-000000000009",
+                     *       "kubernetes_version": "v1.37.0",
+                     *       "labels": {
+                     *         "simulate": "hang"
+                     *       },
+                     *       "last_seq": 22,
+                     *       "name": "hanging",
+                     *       "owner": "ann",
+                     *       "phase": "failed",
+                     *       "progress": {
+                     *         "eta_p95_seconds": null,
+                     *         "eta_seconds": null,
+                     *         "index": 4,
+                     *         "percent": 43,
+                     *         "step": "control_plane",
+                     *         "total": 7
+                     *       },
+                     *       "queue": null,
+                     *       "ready_at": null,
+                     *       "template": "default",
+                     *       "ttl_seconds": 3600,
+                     *       "workers": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Cluster"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4186,6 +4988,7 @@ export interface operations {
             /** @description `phase_conflict`: Not in this phase */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4204,6 +5007,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4230,12 +5034,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "conditions": [
+                     *         {
+                     *           "last_transition_time": "2026-11-24T22:48:11.510856Z",
+                     *           "message": "it is tried again",
+                     *           "reason": "RetryRequested",
+                     *           "status": "False",
+                     *           "type": "Ready"
+                     *         }
+                     *       ],
+                     *       "control_planes": 1,
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "deleted_at": null,
+                     *       "driver": "simulated",
+                     *       "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *       "expires_at": null,
+                     *       "failure": {
+                     *         "cause": "the image is not on the host, and the registry did not give it",
+                     *         "code": "image_missing",
+                     *         "docs": "docs/howto/troubleshoot.md#image_missing",
+                     *         "evidence": [
+                     *           {
+                     *             "seq": 10,
+                     *             "text": "ERROR: failed to create cluster: failed to pull image \"simulated/node:v1.37.0\": command \"docker pull simulated/node:v1.37.0\" failed with error: exit status 1"
+                     *           },
+                     *           {
+                     *             "seq": 12,
+                     *             "text": "Command Output: Error response from daemon: manifest for simulated/node:v1.37.0 not found: manifest unknown"
+                     *           }
+                     *         ],
+                     *         "fix": "pull or load it on the host (docker pull kindest/node:...), or set PYK8S_NODE_IMAGE to one that is there",
+                     *         "title": "The node image is not there and could not be pulled"
+                     *       },
+                     *       "from_pool": false,
+                     *       "id": "01a20fbe-c908-732e-9d3a-000000000008",
+                     *       "kubernetes_version": "v1.37.0",
+                     *       "labels": {
+                     *         "simulate": "fail-start"
+                     *       },
+                     *       "last_seq": 17,
+                     *       "name": "failed",
+                     *       "owner": "ann",
+                     *       "phase": "pending",
+                     *       "progress": {
+                     *         "eta_p95_seconds": null,
+                     *         "eta_seconds": null,
+                     *         "index": 1,
+                     *         "percent": 0,
+                     *         "step": "node_image",
+                     *         "total": 7
+                     *       },
+                     *       "queue": null,
+                     *       "ready_at": null,
+                     *       "template": "default",
+                     *       "ttl_seconds": 3600,
+                     *       "workers": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Cluster"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4263,6 +5127,7 @@ export interface operations {
             /** @description `phase_conflict`: Not in this phase */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4281,6 +5146,7 @@ export interface operations {
             /** @description `quota_exceeded`: You have as many as you may have */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4290,6 +5156,7 @@ export interface operations {
             /** @description `no_provisioner`: No provisioner is running; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4316,12 +5183,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "conditions": [
+                     *         {
+                     *           "last_transition_time": "2026-11-24T22:48:11.510856Z",
+                     *           "message": "all nodes are Ready and the API server answers",
+                     *           "reason": "Provisioned",
+                     *           "status": "True",
+                     *           "type": "Ready"
+                     *         }
+                     *       ],
+                     *       "control_planes": 1,
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "deleted_at": null,
+                     *       "driver": "simulated",
+                     *       "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *       "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *       "failure": null,
+                     *       "from_pool": false,
+                     *       "id": "01a20fbe-c908-732e-9d3a-00000000000a",
+                     *       "kubernetes_version": "v1.37.0",
+                     *       "labels": {},
+                     *       "last_seq": 61,
+                     *       "name": "demo",
+                     *       "owner": "ann",
+                     *       "phase": "ready",
+                     *       "progress": null,
+                     *       "queue": null,
+                     *       "ready_at": "2026-11-24T22:48:11.510856Z",
+                     *       "template": "default",
+                     *       "ttl_seconds": 3600,
+                     *       "workers": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Cluster"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4349,6 +5251,7 @@ export interface operations {
             /** @description `phase_conflict`: Not in this phase */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4367,6 +5270,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4393,12 +5297,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "conditions": [
+                     *         {
+                     *           "last_transition_time": "2026-11-24T22:48:11.510856Z",
+                     *           "message": "its nodes are frozen; whoever uses it wakes it",
+                     *           "reason": "Paused",
+                     *           "status": "False",
+                     *           "type": "Ready"
+                     *         }
+                     *       ],
+                     *       "control_planes": 1,
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "deleted_at": null,
+                     *       "driver": "simulated",
+                     *       "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *       "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *       "failure": null,
+                     *       "from_pool": false,
+                     *       "id": "01a20fbe-c908-732e-9d3a-00000000000a",
+                     *       "kubernetes_version": "v1.37.0",
+                     *       "labels": {},
+                     *       "last_seq": 63,
+                     *       "name": "demo",
+                     *       "owner": "ann",
+                     *       "phase": "paused",
+                     *       "progress": null,
+                     *       "queue": null,
+                     *       "ready_at": "2026-11-24T22:48:11.510856Z",
+                     *       "template": "default",
+                     *       "ttl_seconds": 3600,
+                     *       "workers": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Cluster"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4426,6 +5365,7 @@ export interface operations {
             /** @description `phase_conflict`: Not in this phase */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4444,6 +5384,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4470,12 +5411,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "pauses_at": "2026-11-24T22:48:11.510856Z",
+                     *       "stays_awake_because": null,
+                     *       "used_at": "2026-11-24T22:48:11.510856Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Idle"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4503,6 +5452,7 @@ export interface operations {
             /** @description `not_ready`: The cluster is not ready */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4521,6 +5471,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4547,12 +5498,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cpu_cores": 0,
+                     *       "disk_bytes": 1258291200,
+                     *       "measured_at": "2026-11-24T22:48:11.510856Z",
+                     *       "memory_bytes": 629145600,
+                     *       "sample_seconds": 1.003
+                     *     }
+                     */
                     "application/json": components["schemas"]["Usage"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4580,6 +5541,7 @@ export interface operations {
             /** @description `not_ready`: The cluster is not ready; `served_elsewhere`: The cluster is on another host */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4598,6 +5560,7 @@ export interface operations {
             /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4610,9 +5573,9 @@ export interface operations {
         parameters: {
             query?: {
                 after?: number;
-                epoch?: string | null;
+                epoch?: string;
                 limit?: number;
-                types?: string[] | null;
+                types?: ("attempt_started" | "claimed_from_pool" | "condition_changed" | "created" | "credential_issued" | "credential_revoked" | "failure_explained" | "images_loaded" | "lease_expiring" | "lease_extended" | "log_expired" | "log_line" | "log_truncated" | "note" | "phase_changed" | "queued" | "step_finished" | "step_started")[];
             };
             header?: {
                 /** @description For the event stream: the last seq that the client has. */
@@ -4632,6 +5595,78 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "end": false,
+                     *       "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-11-24T22:48:11.510856Z",
+                     *           "data": {
+                     *             "cluster": {
+                     *               "conditions": [],
+                     *               "control_planes": 1,
+                     *               "created_at": "2026-11-24T22:48:11.510856Z",
+                     *               "deleted_at": null,
+                     *               "driver": "simulated",
+                     *               "epoch": "01a20fbe-c908-732e-9d3a-000000000007",
+                     *               "expires_at": null,
+                     *               "failure": null,
+                     *               "from_pool": false,
+                     *               "id": "01a20fbe-c908-732e-9d3a-00000000000a",
+                     *               "kubernetes_version": "v1.37.0",
+                     *               "labels": {},
+                     *               "last_seq": 1,
+                     *               "name": "demo",
+                     *               "owner": "ann",
+                     *               "phase": "pending",
+                     *               "progress": null,
+                     *               "queue": null,
+                     *               "ready_at": null,
+                     *               "template": "default",
+                     *               "ttl_seconds": 3600,
+                     *               "workers": 0
+                     *             }
+                     *           },
+                     *           "seq": 1,
+                     *           "type": "created",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "at": "2026-11-24T22:48:11.510856Z",
+                     *           "data": {
+                     *             "attempt": 1
+                     *           },
+                     *           "seq": 2,
+                     *           "type": "attempt_started",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "at": "2026-11-24T22:48:11.510856Z",
+                     *           "data": {
+                     *             "from": "pending",
+                     *             "reason": "Claimed",
+                     *             "to": "provisioning"
+                     *           },
+                     *           "seq": 3,
+                     *           "type": "phase_changed",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "at": "2026-11-24T22:48:11.510856Z",
+                     *           "data": {
+                     *             "cont": false,
+                     *             "stream": "lab",
+                     *             "text": "Preparing a network and a configuration of its own"
+                     *           },
+                     *           "seq": 4,
+                     *           "type": "log_line",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_after": 57
+                     *     }
+                     */
                     "application/json": components["schemas"]["EventPage"];
                     "text/event-stream": string;
                 };
@@ -4639,6 +5674,7 @@ export interface operations {
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4684,6 +5720,7 @@ export interface operations {
             /** @description `too_many_sockets`: Too many open streams */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4693,6 +5730,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4722,12 +5760,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example Preparing a network and a configuration of its own
+                     *     Creating cluster "pyk8s-01a20fbec908732e9d3acac22032d976" ...
+                     *      • Ensuring node image (simulated/node:v1.37.0) 🖼  ...
+                     *      ✓ Ensuring node image (simulated/node:v1.37.0) 🖼
+                     *      • Preparing nodes 📦   ...
+                     *      ✓ Preparing nodes 📦
+                     */
                     "text/plain": string;
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4773,6 +5820,7 @@ export interface operations {
             /** @description `too_many_sockets`: Too many open streams */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4782,6 +5830,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4793,8 +5842,8 @@ export interface operations {
     access_kubeconfig: {
         parameters: {
             query?: {
-                endpoint?: ("proxy" | "direct") | null;
-                expires_in_seconds?: number | null;
+                endpoint?: "proxy" | "direct";
+                expires_in_seconds?: number;
             };
             header?: never;
             path: {
@@ -4808,15 +5857,39 @@ export interface operations {
             /** @description Here it is */
             200: {
                 headers: {
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example apiVersion: v1
+                     *     clusters:
+                     *     - cluster:
+                     *         certificate-authority-data:
+                     *           LS0t...
+                     *         server:
+                     *           https://127.0.0.1:8000/clusters/01a20fbe-c908-732e-9d3a-00000000000a
+                     *       name: pyk8s-demo
+                     *     contexts:
+                     *     - context:
+                     *         cluster: pyk8s-demo
+                     *         user: pyk8s-demo
+                     *       name: pyk8s-demo
+                     *     current-context: pyk8s-demo
+                     *     kind: Config
+                     *     users:
+                     *     - name: pyk8s-demo
+                     *       user:
+                     *         token: pyk8s_kube_...
+                     */
                     "application/yaml": string;
+                    "text/plain": string;
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4844,6 +5917,7 @@ export interface operations {
             /** @description `not_ready`: The cluster is not ready; `no_proxy`: There is no proxy here */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4862,6 +5936,7 @@ export interface operations {
             /** @description `quota_exceeded`: You have as many as you may have */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4871,6 +5946,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4883,7 +5959,7 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: number;
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path: {
@@ -4897,15 +5973,56 @@ export interface operations {
             /** @description Here it is */
             200: {
                 headers: {
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "endpoint": "proxy",
+                     *           "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *           "id": "01a20fbe-c908-732e-9d3a-00000000000b",
+                     *           "last_used_at": null,
+                     *           "name": "dashboard"
+                     *         },
+                     *         {
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "endpoint": "proxy",
+                     *           "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *           "id": "01a20fbe-c908-732e-9d3a-00000000000c",
+                     *           "last_used_at": null,
+                     *           "name": "python-httpx/0.28.1"
+                     *         },
+                     *         {
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "endpoint": "proxy",
+                     *           "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *           "id": "01a20fbe-c908-732e-9d3a-00000000000d",
+                     *           "last_used_at": null,
+                     *           "name": "python-httpx/0.28.1"
+                     *         },
+                     *         {
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "endpoint": "proxy",
+                     *           "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *           "id": "01a20fbe-c908-732e-9d3a-00000000000e",
+                     *           "last_used_at": null,
+                     *           "name": "python-httpx/0.28.1"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["CredentialList"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4942,6 +6059,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4962,6 +6080,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires_in_seconds": 3600,
+                 *       "name": "dashboard"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateCredential"];
             };
         };
@@ -4972,12 +6096,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "certificate_authority": "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----\n",
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "endpoint": "proxy",
+                     *       "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *       "id": "01a20fbe-c908-732e-9d3a-00000000000b",
+                     *       "last_used_at": null,
+                     *       "name": "dashboard",
+                     *       "server": "https://127.0.0.1:8000/clusters/01a20fbe-c908-732e-9d3a-00000000000a",
+                     *       "tls_server_name": null,
+                     *       "token": "pyk8s_kube_..."
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedCredential"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5005,6 +6144,7 @@ export interface operations {
             /** @description `not_ready`: The cluster is not ready; `no_proxy`: There is no proxy here */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5041,6 +6181,7 @@ export interface operations {
             /** @description `quota_exceeded`: You have as many as you may have */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5050,6 +6191,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5082,6 +6224,7 @@ export interface operations {
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5118,6 +6261,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5144,12 +6288,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "id": "01a20fbe-c908-732e-9d3a-00000000000f",
+                     *           "kind": "service",
+                     *           "name": "web",
+                     *           "namespace": "default",
+                     *           "port": 80,
+                     *           "target": "web",
+                     *           "url": "http://web-7c1b2a90.localhost:8000"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["AppList"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5186,6 +6347,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5206,6 +6368,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "port": 81,
+                 *       "target": "api"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PublishApp"];
             };
         };
@@ -5216,12 +6384,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-24T22:48:11.510856Z",
+                     *       "id": "01a20fbe-c908-732e-9d3a-000000000010",
+                     *       "kind": "service",
+                     *       "name": "api",
+                     *       "namespace": "default",
+                     *       "port": 81,
+                     *       "target": "api",
+                     *       "url": "http://api-7c1b2a90.localhost:8000"
+                     *     }
+                     */
                     "application/json": components["schemas"]["App"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5249,6 +6430,7 @@ export interface operations {
             /** @description `not_ready`: The cluster is not ready; `simulated`: The cluster is simulated; `no_apps`: Apps cannot be published here */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5285,6 +6467,7 @@ export interface operations {
             /** @description `quota_exceeded`: You have as many as you may have */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5294,6 +6477,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5326,6 +6510,7 @@ export interface operations {
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5362,6 +6547,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5384,6 +6570,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires_in_seconds": 600
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateLink"];
             };
         };
@@ -5394,12 +6585,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires_at": "2026-11-24T22:48:11.510856Z",
+                     *       "url": "http://web-7c1b2a90.localhost:8000/?pyk8s-link=..."
+                     *     }
+                     */
                     "application/json": components["schemas"]["AppLink"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5427,6 +6625,7 @@ export interface operations {
             /** @description `no_apps`: Apps cannot be published here */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5463,6 +6662,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5495,6 +6695,7 @@ export interface operations {
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5531,6 +6732,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5557,12 +6759,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "sha256:6bafff9caf954718a27d4d1950d478f0e0a9f0d455370e4059450e95c03b13ee",
+                     *           "names": [
+                     *             "registry.k8s.io/pause:3.10.1"
+                     *           ],
+                     *           "nodes": 1,
+                     *           "size_bytes": 320000
+                     *         },
+                     *         {
+                     *           "id": "sha256:d9ac4f3d5761d0b9a8ed918c9f101a111d0bce1012ef33d20cab2b9c5992959f",
+                     *           "names": [
+                     *             "simulated/workload:1"
+                     *           ],
+                     *           "nodes": 1,
+                     *           "size_bytes": 2200000
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ImageList"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5590,6 +6815,7 @@ export interface operations {
             /** @description `not_ready`: The cluster is not ready; `served_elsewhere`: The cluster is on another host */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5608,6 +6834,7 @@ export interface operations {
             /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5641,12 +6868,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "names": [
+                     *         "docker.io/library/mine:1"
+                     *       ],
+                     *       "size_bytes": 40960
+                     *     }
+                     */
                     "application/json": components["schemas"]["LoadedImages"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5674,6 +6910,7 @@ export interface operations {
             /** @description `not_ready`: The cluster is not ready; `served_elsewhere`: The cluster is on another host */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5710,6 +6947,7 @@ export interface operations {
             /** @description `too_many_uploads`: Too many uploads at once */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5719,6 +6957,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5745,6 +6984,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-24T22:48:11.510856Z",
+                     *       "items": [],
+                     *       "more": {}
+                     *     }
+                     */
                     "application/json": components["schemas"]["Resources"];
                     "text/event-stream": string;
                 };
@@ -5752,6 +6998,7 @@ export interface operations {
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5779,6 +7026,7 @@ export interface operations {
             /** @description `not_ready`: The cluster is not ready; `simulated`: The cluster is simulated */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5797,6 +7045,7 @@ export interface operations {
             /** @description `too_many_sockets`: Too many open streams */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5806,6 +7055,7 @@ export interface operations {
             /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5817,7 +7067,7 @@ export interface operations {
     resources_pod_log: {
         parameters: {
             query?: {
-                container?: string | null;
+                container?: string;
                 follow?: boolean;
                 tail_lines?: number;
                 previous?: boolean;
@@ -5841,12 +7091,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example one
+                     *     two
+                     */
                     "text/plain": string;
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5874,6 +7129,7 @@ export interface operations {
             /** @description `not_ready`: The cluster is not ready; `simulated`: The cluster is simulated; `log_unavailable`: There is no such log now */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5892,6 +7148,7 @@ export interface operations {
             /** @description `too_many_sockets`: Too many open streams */
             429: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5901,6 +7158,7 @@ export interface operations {
             /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5924,15 +7182,18 @@ export interface operations {
             /** @description Here it is */
             200: {
                 headers: {
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/gzip": string;
+                    "application/octet-stream": string;
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5969,6 +7230,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5995,12 +7257,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "attached": 1,
+                     *           "container": null,
+                     *           "created_at": "2026-11-24T22:48:11.510856Z",
+                     *           "id": "01a20fbe-c908-732e-9d3a-000000000011",
+                     *           "last_input_at": null,
+                     *           "pod": null,
+                     *           "title": "demo"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["TerminalList"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6028,6 +7307,7 @@ export interface operations {
             /** @description `not_ready`: The cluster is not ready; `served_elsewhere`: The cluster is on another host */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6046,6 +7326,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6078,6 +7359,7 @@ export interface operations {
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6114,6 +7396,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6137,12 +7420,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "awake": 1,
+                     *           "building": 0,
+                     *           "paused": 0,
+                     *           "ready": 0,
+                     *           "size": 0,
+                     *           "template": "default",
+                     *           "waits_for": null
+                     *         },
+                     *         {
+                     *           "awake": 1,
+                     *           "building": 0,
+                     *           "paused": 0,
+                     *           "ready": 0,
+                     *           "size": 0,
+                     *           "template": "standard",
+                     *           "waits_for": null
+                     *         },
+                     *         {
+                     *           "awake": 1,
+                     *           "building": 0,
+                     *           "paused": 0,
+                     *           "ready": 0,
+                     *           "size": 0,
+                     *           "template": "multi-node",
+                     *           "waits_for": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PoolList"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6170,6 +7487,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6187,6 +7505,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "size": 0,
+                 *       "template": "default"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetPool"];
             };
         };
@@ -6197,12 +7521,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "awake": 1,
+                     *           "building": 0,
+                     *           "paused": 0,
+                     *           "ready": 0,
+                     *           "size": 0,
+                     *           "template": "default",
+                     *           "waits_for": null
+                     *         },
+                     *         {
+                     *           "awake": 1,
+                     *           "building": 0,
+                     *           "paused": 0,
+                     *           "ready": 0,
+                     *           "size": 0,
+                     *           "template": "standard",
+                     *           "waits_for": null
+                     *         },
+                     *         {
+                     *           "awake": 1,
+                     *           "building": 0,
+                     *           "paused": 0,
+                     *           "ready": 0,
+                     *           "size": 0,
+                     *           "template": "multi-node",
+                     *           "waits_for": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PoolList"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6248,6 +7606,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6271,12 +7630,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "attempts": [],
+                     *           "differences": [],
+                     *           "driver": "simulated",
+                     *           "host": "test-host",
+                     *           "seen_at": "2026-11-24T22:48:11.510856Z",
+                     *           "unreachable": null
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["DriftReport"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6304,6 +7679,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6321,6 +7697,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["RepairDrift"];
             };
         };
@@ -6331,12 +7708,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "differences": [],
+                     *       "dry_run": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["Repair"];
                 };
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6382,6 +7766,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6405,6 +7790,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example ok */
                     "text/plain": string;
                 };
             };
@@ -6425,6 +7811,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example # HELP process_virtual_memory_bytes Virtual memory size in bytes.
+                     *     # TYPE process_virtual_memory_bytes gauge
+                     *     process_virtual_memory_bytes 3.52018432e+08
+                     *     # HELP process_resident_memory_bytes Resident memory size in bytes.
+                     *     # TYPE process_resident_memory_bytes gauge
+                     *     process_resident_memory_bytes 1.99991296e+08
+                     */
                     "text/plain": string;
                 };
             };
@@ -6440,6 +7834,7 @@ export interface operations {
             /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6451,7 +7846,7 @@ export interface operations {
     readiness_readyz: {
         parameters: {
             query?: {
-                verbose?: string | null;
+                verbose?: string;
             };
             header?: never;
             path?: never;
@@ -6465,6 +7860,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "checks": [],
+                     *       "driver": "simulated",
+                     *       "status": "ok",
+                     *       "version": "0.1.0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
