@@ -165,7 +165,7 @@ PLAIN: Final[dict[str, Plain]] = {
 
 @pytest.fixture
 async def site(settings: Settings) -> AsyncIterator[Listeners]:
-    async with listeners(settings) as site:
+    async with listeners(settings, allowed_hosts="x") as site:  # the Host of what is sent here
         yield site
 
 
