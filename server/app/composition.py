@@ -92,7 +92,14 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
         limits = Limits(
             settings.terminals_per_user, settings.terminals_per_cluster, settings.max_terminals
         )
-        terminals = Terminals(database, limits, own_host, ways.waker, ways.use)
+        terminals = Terminals(
+            database,
+            limits,
+            own_host,
+            ways.waker,
+            ways.use,
+            bytes_per_second=settings.terminal_bytes_per_second,
+        )
         images = Images(
             database,
             own_host,

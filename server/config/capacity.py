@@ -84,6 +84,14 @@ class Capacity(BaseSettings):
         le=10_000,
         description="Terminals that may be open at this server at once, of all users together.",
     )
+    terminal_bytes_per_second: int = Field(
+        4 * 1024**2,
+        ge=64 * 1024,
+        le=1024**3,
+        description="How fast the output of one user's terminals is read, of all of them together, "
+        "after the first 16 MiB. A program that prints more waits. Of all users together four "
+        "times as much is read.",
+    )
     node_memory_bytes: int | None = Field(
         None,
         ge=512 * 1024**2,

@@ -115,11 +115,15 @@ class Session:
         clock: Callable[[], float],
         now: Callable[[], datetime],
         typed: Callable[[], None] = lambda: None,
+        charge: Callable[[int], float] = lambda _: 0.0,
         ring_bytes: int = RING_BYTES,
         slow_seconds: float = SLOW_SECONDS,
         unseen_bytes_per_second: float = UNSEEN_BYTES_PER_SECOND,
     ) -> None:
-        """`clock` is monotonic seconds, `now` this machine's time; `typed` hears of input."""
+        """`clock` is monotonic seconds, `now` this machine's time; `typed` hears of input.
+
+        `charge` counts bytes of output, and returns how long to wait before more is read.
+        """
         self.id = session_id
         self.owner = owner
         self.title = title
@@ -133,6 +137,7 @@ class Session:
         self._clock = clock
         self._now = now
         self._on_typed = typed
+        self._charge = charge
         self._slow_seconds = slow_seconds
         self._unseen_rate = unseen_bytes_per_second
         self._debt_seconds = 0.0
@@ -189,6 +194,8 @@ class Session:
                 await self._wait_for(behind)
             self._ring.append(data)
             self._tell()
+            if seconds := self._charge(len(data)):
+                await anyio.sleep(seconds)
             if not self._clients:
                 await self._slow_down(len(data))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from server.kube.waking import Waker
 from server.store import access, accounts
 from server.store.database import Database
 from server.telemetry import get_logger
+from server.terminals.pace import Pace
 from server.terminals.session import Owner, Session
 
 LOOK_SECONDS: Final = 1.0
@@ -62,15 +64,20 @@ class Terminals:
         waker: Waker,
         use: Use,
         *,
+        bytes_per_second: float,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`clock` is monotonic seconds, `now` this machine's time."""
+        """`clock` is monotonic seconds, `now` this machine's time.
+
+        `bytes_per_second`: how fast the output of one user's terminals is read.
+        """
         self._database = database
         self._limits = limits
         self._own_host = own_host
         self._waker = waker
         self._use = use
+        self._pace = Pace(bytes_per_second, clock)
         self._clock = clock
         self._now = now
         self._sessions: dict[UUID, Session] = {}
@@ -177,6 +184,7 @@ class Terminals:
                 title=wish.pod.name if wish.pod else wish.cluster_name,
                 pod=wish.pod,
                 typed=self._use.typing_into(owner.cluster_id),
+                charge=partial(self._pace.charge, owner.user_id),
                 clock=self._clock,
                 now=self._now,
             )

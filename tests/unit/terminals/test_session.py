@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import anyio
@@ -56,7 +57,7 @@ class PlayedShell:
 
 
 @asynccontextmanager
-async def running(shell: PlayedShell, **options: float) -> AsyncIterator[Session]:
+async def running(shell: PlayedShell, **options: Any) -> AsyncIterator[Session]:
     session = Session(
         uuid4(),
         Owner(uuid4(), uuid4(), uuid4()),
@@ -65,7 +66,7 @@ async def running(shell: PlayedShell, **options: float) -> AsyncIterator[Session
         pod=None,
         clock=lambda: 7.0,
         now=lambda: NOW,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(session.run)
@@ -248,3 +249,20 @@ async def test_a_few_lines_that_nobody_looks_at_wait_for_nothing() -> None:
         with session.attached(None) as (client, lost):
             assert lost == 0
             assert (await take(session, client)).endswith(b"line 499\n")
+
+
+async def test_a_flood_that_somebody_looks_at_is_read_at_the_pace_of_its_user() -> None:
+    shell, charged = Flood(), []
+
+    def charge(size: int) -> float:
+        charged.append(size)
+        return 0.0 if len(charged) < 5 else 3600.0
+
+    async with running(shell, charge=charge) as session:
+        with session.attached(None) as (client, _):
+            taken = b""
+            while len(taken) < 5 * CHUNK_BYTES:  # nothing of what came is held back
+                taken += await take(session, client)
+            await anyio.wait_all_tasks_blocked()
+        assert shell.reads == 5
+        assert charged == [CHUNK_BYTES] * 5
