@@ -106,6 +106,7 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
             ways.waker,
             ways.use,
             most_bytes=settings.image_archive_bytes,
+            most_seconds=settings.image_load_seconds,
         )
 
         receivers = Receivers(

@@ -119,6 +119,13 @@ class Capacity(BaseSettings):
         description="The longest archive of images that somebody may load into a cluster, in "
         "bytes.",
     )
+    image_load_seconds: int = Field(
+        3600,
+        ge=60,
+        le=86_400,
+        description="How long it may take until an archive of images is in all nodes of a cluster, "
+        "from its first byte on. After it the import is ended in the nodes.",
+    )
     image_cache: str = Field(
         "docker.io",
         description="Registries whose images are pulled once for all clusters, separated by "

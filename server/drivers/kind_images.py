@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from subprocess import STDOUT
 from typing import Any, Final
+from uuid import uuid4
 
 import anyio
 import orjson
@@ -18,6 +19,7 @@ from anyio.abc import Process
 from server.drivers.base import DriverError, Explanation, NodeImage
 from server.drivers.docker import Container, DockerEngine
 from server.drivers.kube_objects import texts
+from server.telemetry import get_logger
 
 LOAD: Final = r"""
 snapshotter=$(sed -n 's/^ *snapshotter *= *"\(.*\)"/\1/p' /etc/containerd/config.toml | head -n 1)
@@ -32,8 +34,18 @@ images without a name get one."""
 LIST: Final = ("crictl", "images", "--output", "json")
 LIST_BYTES: Final = 4 * 1024 * 1024
 SAID_BYTES: Final = 64 * 1024
+END: Final = r"""
+for each in $(grep -lsz "^PYK8S_IMPORT=$1\$" /proc/[0-9]*/environ); do
+  each=${each#/proc/}
+  kill -KILL "${each%/environ}"
+done
+"""
+"""Ends an import. Docker lets it live on when nobody listens to it any more."""
+
 SILENT_SECONDS: Final = 120.0
 """So long a node may take to swallow a piece, or to unpack at the end."""
+log = get_logger(__name__)
+
 _UNPACKED: Final = re.compile(r"^unpacking (\S+) \(sha256:[0-9a-f]+\)", re.MULTILINE)
 
 
@@ -50,7 +62,7 @@ async def load(
         raise _refused("the cluster has no nodes any more")
     broken: Exception | None = None
     async with contextlib.AsyncExitStack() as processes:
-        feeds = [await processes.enter_async_context(_feeding(node, env)) for node in nodes]
+        feeds = [await processes.enter_async_context(_feeding(docker, node, env)) for node in nodes]
         async with anyio.create_task_group() as tasks:
             for feed in feeds:
                 tasks.start_soon(feed.listen)
@@ -69,15 +81,29 @@ async def load(
 
 
 @contextlib.asynccontextmanager
-async def _feeding(node: Container, env: Mapping[str, str]) -> AsyncIterator["_Feed"]:
-    """Start what takes the archive in a node. Without its input containerd gives up by itself."""
-    argv = ["docker", "exec", "-i", node.name, "sh", "-c", LOAD]
+async def _feeding(
+    docker: DockerEngine, node: Container, env: Mapping[str, str]
+) -> AsyncIterator["_Feed"]:
+    """Start what takes the archive in a node. What has not ended well is ended in the node too."""
+    token = uuid4().hex
+    argv = ["docker", "exec", "-i", "--env", f"PYK8S_IMPORT={token}", node.name, "sh", "-c", LOAD]
     async with await anyio.open_process(argv, env=env, stderr=STDOUT) as process:
         try:
             yield _Feed(node, process)
         finally:
             if process.returncode is None:
                 process.kill()
+            if process.returncode != 0:
+                with anyio.CancelScope(shield=True):
+                    await _end(docker, node, token)
+
+
+async def _end(docker: DockerEngine, node: Container, token: str) -> None:
+    """End an import in a node. One that cannot be ended is told in the log."""
+    try:
+        await docker.execute(node.id, ["sh", "-c", END, "sh", token], {})
+    except DriverError as error:
+        log.warning("import_not_ended", node=node.name, reason=error.explanation.cause)
 
 
 async def _pass_on(archive: AsyncIterator[bytes], feeds: Sequence["_Feed"]) -> None:

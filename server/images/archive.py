@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from server.errors import ImageRefused, TooLarge
+from server.images.members import Members
 
 STALL_SECONDS: Final = 60.0
 """So long nothing may come of it."""
@@ -46,6 +47,7 @@ class Archive:
         self._stall_seconds = stall_seconds
         self._clock = clock
         self._pace = _Pace()
+        self._members = Members()
         self.size_bytes = 0
         """So much has come by now, as it was sent."""
 
@@ -53,7 +55,7 @@ class Archive:
         """Give the tar archive; one that is compressed by gzip is unpacked on the way.
 
         Raises:
-            ImageRefused: it is no archive, or nothing more comes of it.
+            ImageRefused: it is no archive, has too many members, or nothing more comes of it.
             TooLarge: it is longer than it may be.
         """
         async with aclosing(self._received()) as received:
@@ -68,6 +70,7 @@ class Archive:
                 async for piece in checked:
                     total += len(piece)
                     self._refuse_more_than(total)
+                    self._members.look(piece)
                     yield piece
 
     async def _received(self) -> AsyncGenerator[bytes]:

@@ -43,13 +43,15 @@ class Images:
         use: Use,
         *,
         most_bytes: int,
+        most_seconds: float,
     ) -> None:
-        """`most_bytes`: the longest archive."""
+        """`most_bytes`: the longest archive. `most_seconds`: until it is in the nodes."""
         self._database = database
         self._own_host = own_host
         self._waker = waker
         self._use = use
         self._most_bytes = most_bytes
+        self._most_seconds = most_seconds
         self._under_way: set[UUID] = set()
         self._listed = Shared[UUID, Sequence[NodeImage]](
             seconds=LISTED_SECONDS, at_once=LISTS_AT_ONCE
@@ -65,7 +67,7 @@ class Images:
         Raises:
             NotReady, ServedElsewhere: as `OwnHost.nodes_of`; or it was paused, and does not wake.
             TooManyUploads: the user loads one already, or others take all the places.
-            ImageRefused, TooLarge: as `Archive.plain`; or the nodes cannot take it.
+            ImageRefused, TooLarge: as `Archive.plain`; or the nodes cannot take it, or not in time.
             NotReady: the cluster was deleted while they were brought in.
         """
         archive = Archive(pieces, most_bytes=self._most_bytes)
@@ -73,8 +75,15 @@ class Images:
             nodes = await self._own_host.nodes_of(cluster_id)
             await self._waker.awake(cluster_id)
             try:
-                async with aclosing(archive.plain()) as plain:
-                    names = await nodes.driver.load_images(nodes.attempt_id, plain)
+                with anyio.fail_after(self._most_seconds):
+                    async with aclosing(archive.plain()) as plain:
+                        names = await nodes.driver.load_images(nodes.attempt_id, plain)
+            except TimeoutError as error:
+                raise ImageRefused(
+                    f"the archive was not in the nodes after {self._most_seconds:g} s",
+                    fix="load fewer images at once, or let the operator raise "
+                    "PYK8S_IMAGE_LOAD_SECONDS",
+                ) from error
             except DriverError as error:
                 why = error.explanation
                 raise ImageRefused(why.cause, fix=why.fix) from error
