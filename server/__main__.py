@@ -16,6 +16,7 @@ from server.api.application import create_app
 from server.api.protocol import MAX_FRAME_BYTES, PING_SECONDS, PONG_SECONDS
 from server.api.state import State
 from server.app import relaying, running
+from server.app.memory import give_back_free_memory
 from server.config import Settings, load
 from server.errors import StartFailed
 from server.telemetry import configure_log, get_logger
@@ -135,6 +136,7 @@ async def serve(settings: Settings) -> None:
 
 def main() -> int:
     """Run; give the exit status."""
+    give_back_free_memory()
     try:
         settings = load()
         configure_log(
