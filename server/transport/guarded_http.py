@@ -154,7 +154,7 @@ class GuardedHttp(HttpToolsProtocol):
             self._unfinished.forget(self.transport)
             return
         text = max(self._head_bytes, self._parsed_bytes)
-        size = text + HEADER_BYTES * len(self.headers) + self._received_bytes
+        size = text + HEADER_BYTES * len(self.headers or ()) + self._received_bytes
         self._unfinished.note(self.transport, size)
 
     def _count_unparsed(self, size: int, *, was_in_head: bool) -> None:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
+import anyio
 import pytest
 
 from server.config import Settings
@@ -304,3 +305,14 @@ async def drained(peer: Peer) -> None:
     """Let the server read what was sent, so that what comes next comes in another piece."""
     await peer.writer.drain()
     await asyncio.sleep(0.02)
+
+
+async def test_an_empty_line_before_the_first_request_is_no_defect(
+    site: Listeners, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with site.connected(API) as peer:
+        await peer.send(b"\r\n")
+        await anyio.sleep(0.1)  # so that it is read alone; too short, the test only shows less
+        await peer.send(LAST)
+        assert statuses_in(await peer.ended()) == [404]
+    assert complaints(caplog) == []
