@@ -30,6 +30,7 @@ from server.errors import LabError
 from server.lifecycle import TRANSITIONS
 
 REFERENCE = REPOSITORY / "docs" / "reference"
+CLIENTS = REPOSITORY / "tests" / "clients" / "record.json"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -268,6 +269,42 @@ def benchmark(suite: str) -> str:
     ])  # fmt: skip
 
 
+def clients() -> str:
+    """Show what the last recorded run of the foreign clients found."""
+    recorded = json.loads(CLIENTS.read_text())
+    rows = [
+        [name, entry["version"], verdict_of(entry, "proxy"), verdict_of(entry, "direct"),
+         entry["on"]]
+        for name, entry in recorded["clients"].items()
+    ]  # fmt: skip
+    rows += [[name, entry["version"], "not run", "not run", entry["reason"]]
+             for name, entry in recorded["not_run"].items()]  # fmt: skip
+    return table(["Client", "Version", "`proxy`", "`direct`", "Recorded"], rows)
+
+
+def verdict_of(entry: Mapping[str, Any], way: str) -> str:
+    """Count the checks of a client that hold through one kubeconfig."""
+    checks = entry["endpoints"].get(way)
+    if checks is None:
+        return "not run"
+    return f"{sum(not reason for reason in checks.values())} of {len(checks)}"
+
+
+def client_checks() -> str:
+    """List what each client was checked for, and why what fails does."""
+    rows = []
+    for name, entry in json.loads(CLIENTS.read_text())["clients"].items():
+        names = dict.fromkeys(check for checks in entry["endpoints"].values() for check in checks)
+        failed = [
+            f"`{way}`, {check}: {reason}"
+            for way, checks in entry["endpoints"].items()
+            for check, reason in checks.items()
+            if reason
+        ]
+        rows.append([name, "; ".join(names), "<br>".join(failed) or "-"])
+    return table(["Client", "Tried", "Fails"], rows)
+
+
 def written(value: float) -> str:
     """Write a figure with as many digits as mean something."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004
@@ -312,6 +349,8 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "claim benchmark": ("benchmarks.md", partial(benchmark, "claim")),
     "density benchmark": ("benchmarks.md", partial(benchmark, "density")),
     "volume benchmark": ("benchmarks.md", partial(benchmark, "volume")),
+    "clients": ("clients.md", clients),
+    "client checks": ("clients.md", client_checks),
 }
 
 
