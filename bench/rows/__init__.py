@@ -19,6 +19,7 @@ from bench.rows import (
     replay,
     revoke,
     volume,
+    watches,
 )
 
 Row = Callable[[Setting], Awaitable[list[Figure]]]
@@ -35,7 +36,7 @@ ROWS: Final[Mapping[str, Row]] = {
 
 SUITES: Final[Mapping[str, Mapping[str, Row]]] = {
     "stream": ROWS,
-    "proxy": {"proxy": proxy.measure, "revoke": revoke.measure},
+    "proxy": {"proxy": proxy.measure, "watches": watches.measure, "revoke": revoke.measure},
     "create": {"create": create.measure, "eta": eta.measure},
     "claim": {"claim": claim.measure},
     "density": {"density": density.measure},

@@ -21,6 +21,7 @@ from server.drivers import kube_http
 from server.drivers.base import DriverError, Explanation
 from server.drivers.kube_http import Answer, NoAnswer
 from server.drivers.kube_objects import Object, condition, part, parts, text
+from server.transport.resuming import resuming_like
 
 READY_SECONDS: Final = 75.0
 POLL_SECONDS: Final = 0.25
@@ -142,9 +143,14 @@ async def connect(
         yield ApiServer(session, url, seconds=seconds)
 
 
-def context(authority: bytes, identity: bytes | None) -> ssl.SSLContext:
-    """Believe one authority only, and show a certificate (PEM, with its key). None: show none."""
+def context(authority: bytes, identity: bytes | None, *, resumes: bool = False) -> ssl.SSLContext:
+    """Believe one authority only, and show a certificate (PEM, with its key). None: show none.
+
+    `resumes`: whether a connection resumes the TLS session of one before it.
+    """
     context = ssl.create_default_context(cadata=authority.decode())
+    if resumes:
+        context = resuming_like(context, authority.decode())
     if identity is None:
         return context
     # ssl reads a key from a file only; this one (mode 0600) is gone again at once.

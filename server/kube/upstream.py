@@ -183,7 +183,7 @@ class Upstreams:
         return self._open(cluster_id, way, identity)
 
     def _open(self, cluster_id: UUID, way: WayIn, identity: bytes | None) -> Upstream:
-        ssl = kube_api.context(self._administrator(way).authority, identity)
+        ssl = kube_api.context(self._administrator(way).authority, identity, resumes=True)
         session = kube_http.open_session(ssl)
         return Upstream(cluster_id, way.attempt_id, way.internal_url, ssl, session)
 

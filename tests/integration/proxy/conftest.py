@@ -35,6 +35,7 @@ class ScriptedApi:
 
     identity: Identity
     port: int = 0
+    tls: ssl.SSLContext | None = None
     heads: list[bytes] = field(default_factory=list)
     watches: int = 0
     """Open now."""
@@ -202,9 +203,9 @@ async def _read_body(reader: asyncio.StreamReader, headers: dict[bytes, bytes]) 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[ScriptedApi]:
     identity = authority.own(tmp_path / "api", ["127.0.0.1"], now=datetime.now(UTC))
-    scripted = ScriptedApi(identity)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=identity.authority)
     context.load_cert_chain(identity.certificate, identity.key)
+    scripted = ScriptedApi(identity, tls=context)
     server = await asyncio.start_server(scripted.serve, "127.0.0.1", 0, ssl=context)
     scripted.port = server.sockets[0].getsockname()[1]
     yield scripted

@@ -168,3 +168,24 @@ async def test_a_client_that_does_not_read_holds_up_who_sends(site: Site) -> Non
     assert 0 < site.api.sent < HELD_BYTES
     with suppress(OSError):
         writer.transport.abort()
+
+
+async def test_watches_and_tunnels_resume_the_tls_session_of_those_before(site: Site) -> None:
+    """Each has a connection of its own; only the first handshake has the certificates."""
+    opened = []
+    for path, headers, method in (
+        ("/watch", (), "GET"),
+        ("/tunnel", SPDY, "POST"),
+        ("/watch", (), "GET"),
+    ):
+        reader, writer = await asking(site, path, *headers, method=method)
+        async with asyncio.timeout(30):
+            await read_head(reader)
+            if path == "/watch":
+                await reader.readuntil(b"line 1\n")
+        opened.append(writer)
+    assert site.api.tls is not None
+    counted = site.api.tls.session_stats()
+    assert (counted["accept_good"], counted["hits"]) == (3, 2)
+    for writer in opened:
+        writer.close()
