@@ -41,7 +41,7 @@ class LogoutQuery(Ask):
 def admission_of(request: Request[State]) -> Admission:
     """Say who may register by this request; the first person always may."""
     settings = request.state["settings"]
-    reached_by_others = shows_others(request.headers, in_container=settings.in_container)
+    reached_by_others = shows_others(request.headers, page_host=settings.page_host)
     return Admission(
         is_open=settings.signup == "open"
         and (settings.signup_public_ok == "yes" or not reached_by_others),

@@ -44,16 +44,16 @@ PROXY_PREFIXES: Final = ("cf-", "x-envoy-", "x-forwarded", "x-original-", "x-rea
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^][:/@]+)(?::\d*)?")
 
 
-def shows_others(headers: Headers, *, in_container: bool) -> bool:
+def shows_others(headers: Headers, *, page_host: str | None) -> bool:
     """Return whether a request's headers show a host or a proxy that other machines use.
 
     For a server whose settings name none. A proxy that adds no header and sends its own Host
-    cannot be seen here; only the settings can name it. `in_container`: the page's container hands
-    requests on. It sends the server's one-word name of the container network as Host, the Host that
-    it was asked for as X-Forwarded-Host, and no other header of its own.
+    cannot be seen here; only the settings can name it. `page_host`: the page's container, if there
+    is one, hands requests on. It sends this as Host, the Host that it was asked for as
+    X-Forwarded-Host, and no other header of its own.
     """
     hosts = [_hostname(host) for host in headers.getlist("host")]
-    is_of_page = in_container and bool(hosts) and all(map(_is_internal, hosts))
+    is_of_page = hosts == [page_host] and FORWARDED_HOST in headers
     if not (is_of_page or all(map(is_loopback_host, hosts))):
         return True
     if not all(_is_loopback_origin(origin) for origin in headers.getlist("origin")):
@@ -76,10 +76,6 @@ def _is_loopback_origin(origin: str) -> bool:
         return is_loopback_host(urlsplit(origin).hostname or origin)
     except ValueError:  # no URL, such as `http://[`
         return False
-
-
-def _is_internal(hostname: str) -> bool:
-    return hostname.isidentifier() and not is_loopback_host(hostname)
 
 
 def _hostname(host: str) -> str:

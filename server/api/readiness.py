@@ -85,7 +85,7 @@ def is_from_here(request: Request[State]) -> bool:
     return (
         is_near
         and settings.reached_by_others is None
-        and not shows_others(request.headers, in_container=settings.in_container)
+        and not shows_others(request.headers, page_host=settings.page_host)
     )
 
 

@@ -332,6 +332,11 @@ class Settings(Capacity):
         return "PYK8S_SECURE_COOKIES is set" if self.secure_cookies else None
 
     @property
+    def page_host(self) -> str | None:
+        """The Host by which the page's container asks; None where there is no such container."""
+        return self.host_name if self.in_container else None
+
+    @property
     def origins(self) -> Set[str]:
         """The origins whose pages may act with a cookie."""
         own = {f"http://{host}:{self.port}" for host in ("localhost", "127.0.0.1", "[::1]")}

@@ -55,12 +55,12 @@ def named_twice(n: int) -> Callable[[], object]:
 
 def forwarded_for(n: int) -> Callable[[], object]:
     given = Headers({"x-forwarded-for": ",".join(["::1"] * n)})
-    return lambda: arrival.shows_others(given, in_container=False)
+    return lambda: arrival.shows_others(given, page_host=None)
 
 
 def hosts_and_origin(n: int) -> Callable[[], object]:
     given = Headers({"host": "localhost:" + "1" * n, "origin": "http://" + "[" * n + "a.b" * n})
-    return lambda: arrival.shows_others(given, in_container=True)
+    return lambda: arrival.shows_others(given, page_host="backend")
 
 
 def device_cookie(n: int) -> Callable[[], object]:

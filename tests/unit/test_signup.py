@@ -102,7 +102,7 @@ def test_open_has_to_be_said_twice_behind_a_proxy(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("headers", "in_container", "expected"),
+    ("headers", "is_in_container", "expected"),
     [
         ({"host": "localhost:8000"}, False, False),
         ({"host": "127.0.0.1:8000", "origin": "http://127.0.0.1:8000"}, False, False),
@@ -112,6 +112,9 @@ def test_open_has_to_be_said_twice_behind_a_proxy(monkeypatch: pytest.MonkeyPatc
         ({"host": "lab.example.org"}, True, True),
         ({"host": "10.0.0.5:8000"}, True, True),
         ({"host": "backend:8000"}, False, True),
+        ({"host": "backend:8000"}, True, True),
+        ({"host": "lab"}, True, True),
+        ({"host": "lab:8000", "x-forwarded-host": "localhost:3000"}, True, True),
         ({"host": "localhost:8000", "x-forwarded-for": "8.8.8.8"}, False, True),
         ({"host": "localhost:8000", "x-forwarded-for": "127.0.0.1"}, False, True),
         ({"host": "localhost:8000", "forwarded": "for=8.8.8.8"}, False, True),
@@ -134,8 +137,11 @@ def test_open_has_to_be_said_twice_behind_a_proxy(monkeypatch: pytest.MonkeyPatc
         (COMPOSE_PAGE | {"host": "http://[:::"}, True, True),
     ],
 )
-def test_what_a_request_shows(headers: dict[str, str], in_container: bool, expected: bool) -> None:
-    assert shows_others(Headers(headers), in_container=in_container) is expected
+def test_what_a_request_shows(
+    headers: dict[str, str], is_in_container: bool, expected: bool
+) -> None:
+    settings = Settings(in_container=is_in_container, host_name="backend")
+    assert shows_others(Headers(headers), page_host=settings.page_host) is expected
 
 
 @pytest.mark.parametrize(("name", "value"), NAMED_BY_A_PROXY.items())
@@ -147,7 +153,9 @@ def test_no_loopback_host_hides_a_proxy(
     headers: dict[str, str], in_container: bool, name: str, value: str
 ) -> None:
     """A stranger chooses X-Forwarded-Host; what their proxy adds to it still counts."""
-    assert shows_others(Headers(headers | {name: value}), in_container=in_container)
+    assert shows_others(
+        Headers(headers | {name: value}), page_host="backend" if in_container else None
+    )
 
 
 def test_the_code_is_the_same_after_a_restart_and_another_elsewhere(tmp_path: Path) -> None:
