@@ -109,10 +109,10 @@ async def _farewell(session: Session, cluster: "Cluster", patience: int | None) 
     if patience is not None:
         with Progress(session, cluster.snapshot) as progress:
             await cluster.wait("deleted", timeout_seconds=patience, on_state=progress.on_state)
-    context = f"pyk8s-{cluster.name}"
     for path in kubeconfig.candidates(os.environ, Path.home()):
-        if kubeconfig.remove(path, context, cluster_id=str(cluster.id)):
-            session.say(f"Context {context} is taken out of {path}.", style="dim")
+        for context in kubeconfig.contexts_of(path, cluster.name):
+            if kubeconfig.remove(path, context, cluster_id=str(cluster.id)):
+                session.say(f"Context {context} is taken out of {path}.", style="dim")
     document = cluster.document if patience is None else (await cluster.refresh()).document
     said = "is deleted" if cluster.phase == "deleted" else "is being deleted"
     session.show(

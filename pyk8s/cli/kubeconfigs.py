@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,9 @@ import typer
 from pyk8s.cli import credentials, exits
 from pyk8s.cli.command import command
 from pyk8s.cli.names import Name, find
-from pyk8s.cli.options import duration
+from pyk8s.cli.options import duration, service_account
 from pyk8s.cli.session import Session
-from pyk8s.wire.access import Endpoint
+from pyk8s.wire.access import Endpoint, context_name
 
 if TYPE_CHECKING:
     from pyk8s.client.cluster import Cluster
@@ -49,6 +50,16 @@ Exec = Annotated[
     ),
 ]
 
+Account = Annotated[
+    str | None,
+    typer.Option(
+        "--service-account",
+        parser=service_account,
+        metavar="NAMESPACE/NAME",
+        help="Who asks inside the cluster, instead of you. NAME: in the namespace default.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
@@ -61,21 +72,27 @@ def register(app: typer.Typer) -> None:
     async def _(
         session: Session,
         name: Name,
+        *,
         endpoint: Way = None,
         expires: Expires = None,
         by_exec: Exec = False,
+        account: Account = None,
     ) -> None:
         """Print a kubeconfig for a cluster. Without --exec it is a secret."""
         from pyk8s.client import kubeconfig_text
 
-        _check(endpoint, by_exec)
+        _check(endpoint, by_exec, account)
         async with session.lab() as lab:
             cluster = await find(lab, name)
             if by_exec:
                 entries = await _exec_entries(lab, cluster, expires)
                 session.data(kubeconfig_text.put("", entries, switch=True))
             else:
-                session.data(await cluster.kubeconfig(endpoint, expires_in_seconds=expires))
+                session.data(
+                    await cluster.kubeconfig(
+                        endpoint, expires_in_seconds=expires, service_account=account
+                    )
+                )
 
     @command(group, "merge")
     async def _(
@@ -85,24 +102,28 @@ def register(app: typer.Typer) -> None:
         endpoint: Way = None,
         expires: Expires = None,
         by_exec: Exec = False,
+        account: Account = None,
         switch: Annotated[
             bool, typer.Option("--switch", help="Make it the current context.")
         ] = False,
         file: File = None,
     ) -> None:
-        """Put a cluster into your kubeconfig, as context pyk8s-NAME. All else in it stays."""
+        """Put a cluster into your kubeconfig, as context pyk8s-NAME. All else in it stays.
+
+        The context is pyk8s-NAME.direct with --endpoint direct, and
+        pyk8s-NAME.sa.NAMESPACE.NAME with --service-account.
+        """
         from pyk8s.client import kubeconfig
 
-        _check(endpoint, by_exec)
+        _check(endpoint, by_exec, account)
         path = kubeconfig.target([file] if file else _files())
         async with session.lab() as lab:
             cluster = await find(lab, name)
-            context = f"pyk8s-{cluster.name}"
             if by_exec:
                 entries = await _exec_entries(lab, cluster, expires)
             else:
-                text = await cluster.kubeconfig(endpoint, expires_in_seconds=expires)
-                entries = kubeconfig.read_entries(text, context=context, cluster_id=str(cluster.id))
+                entries = await _entries(cluster, endpoint, expires, account)
+            context = entries.context
         merged = kubeconfig.merge(path, entries, switch=switch)
         if merged.is_exposed and not by_exec:
             session.say(
@@ -115,7 +136,8 @@ def register(app: typer.Typer) -> None:
         session.say(f"Context {context} is in {merged.path}{current}.")
         if by_exec:
             session.say("  It holds no secret: kubectl runs pyk8s, which has to stay signed in.")
-        session.say(f"  kubectl --context {context} get nodes")
+        first = "get nodes" if account is None else "auth whoami"
+        session.say(f"  kubectl --context {context} {first}")
 
     @command(group, "remove")
     def _(
@@ -123,30 +145,60 @@ def register(app: typer.Typer) -> None:
         name: Annotated[str, typer.Argument(metavar="NAME", help="The cluster's name.")],
         file: File = None,
     ) -> None:
-        """Take a cluster out of your kubeconfig. The cluster and its credentials stay."""
-        from pyk8s.client import kubeconfig
+        """Take all ways into a cluster out of your kubeconfig. It and its credentials stay.
 
-        short = name.removeprefix("pyk8s-")
-        context = f"pyk8s-{short}"
-        paths = [file] if file else _files()
-        touched = [path for path in paths if kubeconfig.remove(path, context)]
-        if not touched:
-            session.err.print(f"Error: no context {context} in {', '.join(map(str, paths))}.")
-            raise typer.Exit(exits.NOT_FOUND)
-        for path in touched:
-            session.say(f"Context {context} is taken out of {path}.")
-        session.say(
-            f"  A copy of it still works: pyk8s kubeconfig list {short} shows what does, and "
-            f"pyk8s kubeconfig revoke {short} ID ends it.",
-            style="dim",
-        )
+        A context is a NAME too: pyk8s-NAME.direct.
+        """
+        _remove(session, name.removeprefix("pyk8s-"), [file] if file else _files())
 
     credentials.register(group)
 
 
-def _check(endpoint: Endpoint | None, by_exec: bool) -> None:
+def _remove(session: Session, wanted: str, paths: list[Path]) -> None:
+    from pyk8s.client import kubeconfig
+
+    touched = [
+        (path, context)
+        for path in paths
+        for context in kubeconfig.contexts_of(path, wanted)
+        if kubeconfig.remove(path, context)
+    ]
+    if not touched:
+        where = ", ".join(map(str, paths))
+        session.err.print(f"Error: no context {context_name(wanted)} in {where}.")
+        raise typer.Exit(exits.NOT_FOUND)
+    for path, context in touched:
+        session.say(f"Context {context} is taken out of {path}.")
+    short = wanted.partition(".")[0]
+    session.say(
+        f"  A copy of it still works: pyk8s kubeconfig list {short} shows what does, and "
+        f"pyk8s kubeconfig revoke {short} ID ends it.",
+        style="dim",
+    )
+
+
+def _check(endpoint: Endpoint | None, by_exec: bool, account: str | None) -> None:
     if by_exec and endpoint is Endpoint.DIRECT:
         raise typer.BadParameter("--exec is for the proxy; direct takes a certificate.")
+    if account and endpoint is Endpoint.DIRECT:
+        raise typer.BadParameter(
+            "--service-account is for the proxy; with direct make a token: kubectl create token."
+        )
+    if account and by_exec:
+        raise typer.BadParameter("--service-account puts its token into the file: without --exec.")
+
+
+async def _entries(
+    cluster: "Cluster", endpoint: Endpoint | None, expires: int | None, account: str | None
+) -> "Entries":
+    from pyk8s.client import kubeconfig
+
+    text = await cluster.kubeconfig(endpoint, expires_in_seconds=expires, service_account=account)
+    context = context_name(cluster.name, service_account=account)
+    entries = kubeconfig.read_entries(text, context=context, cluster_id=str(cluster.id))
+    if account is None and kubeconfig.endpoint_of(entries) is Endpoint.DIRECT:
+        return replace(entries, context=context_name(cluster.name, Endpoint.DIRECT))
+    return entries
 
 
 async def _exec_entries(lab: "Lab", cluster: "Cluster", expires: int | None) -> "Entries":
@@ -161,7 +213,7 @@ async def _exec_entries(lab: "Lab", cluster: "Cluster", expires: int | None) -> 
     return kubeconfig.exec_entries(
         created,
         [*_this_program(), "--url", lab.url, "kubeconfig", "token", str(cluster.id), *more],
-        context=f"pyk8s-{cluster.name}",
+        context=context_name(cluster.name),
         cluster_id=str(cluster.id),
     )
 

@@ -1,10 +1,12 @@
 """Options that several commands share."""
 
+import re
 from typing import Annotated
 
 import typer
 
 from pyk8s.cli.words import parse_duration
+from pyk8s.wire.access import SERVICE_ACCOUNT_PATTERN
 
 WHOLE_LIST = 500
 """The largest page of a list; a server keeps fewer tokens and credentials of a user than this."""
@@ -18,6 +20,14 @@ def duration(text: str | int) -> int:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def service_account(text: str) -> str:
+    """Read NAMESPACE/NAME, or NAME of the namespace `default`."""
+    wanted = text if "/" in text else f"default/{text}"
+    if not re.fullmatch(SERVICE_ACCOUNT_PATTERN, wanted):
+        raise typer.BadParameter(f"{text!r}: write it like NAMESPACE/NAME.")
+    return wanted
 
 
 Labels = Annotated[

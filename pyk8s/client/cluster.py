@@ -121,13 +121,20 @@ class Cluster(Lifetime):
         return await self.wait(Phase.READY, timeout_seconds=timeout_seconds)
 
     async def kubeconfig(
-        self, endpoint: Endpoint | str | None = None, *, expires_in_seconds: int | None = None
+        self,
+        endpoint: Endpoint | str | None = None,
+        *,
+        expires_in_seconds: int | None = None,
+        service_account: str | None = None,
     ) -> str:
         """Give a kubeconfig, as YAML, for "proxy" (from anywhere) or "direct" (on its own host).
 
-        It ends with the cluster, or after `expires_in_seconds`. Raises as `Credentials.issue`.
+        It ends with the cluster, or after `expires_in_seconds`. `service_account`:
+        `NAMESPACE/NAME`, who asks inside instead of you. Raises as `Credentials.issue`.
         """
-        return await self._access.kubeconfig(endpoint, expires_in_seconds=expires_in_seconds)
+        return await self._access.kubeconfig(
+            endpoint, expires_in_seconds=expires_in_seconds, service_account=service_account
+        )
 
     async def credentials(self) -> Sequence[Credential]:
         """Give the caller's living credentials for it. Raises as `Credentials.list`."""

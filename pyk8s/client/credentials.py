@@ -15,10 +15,21 @@ class Credentials:
         self._path = path
 
     async def kubeconfig(
-        self, endpoint: Endpoint | str | None = None, *, expires_in_seconds: int | None = None
+        self,
+        endpoint: Endpoint | str | None = None,
+        *,
+        expires_in_seconds: int | None = None,
+        service_account: str | None = None,
     ) -> str:
-        """Give a kubeconfig, as YAML, with a credential of its own. Raises as `issue`."""
-        asked = {"endpoint": endpoint, "expires_in_seconds": expires_in_seconds}
+        """Give a kubeconfig, as YAML, with a credential of its own. Raises as `issue`.
+
+        `service_account`: `NAMESPACE/NAME`, who asks inside the cluster instead of the caller.
+        """
+        asked = {
+            "endpoint": endpoint,
+            "expires_in_seconds": expires_in_seconds,
+            "service_account": service_account,
+        }
         params = {key: value for key, value in asked.items() if value is not None}
         answer = await self._http.send("GET", f"{self._path}/kubeconfig", params=params or None)
         return answer.text

@@ -16,7 +16,7 @@ from pathlib import Path
 from pyk8s.client import kubeconfig_text
 from pyk8s.client.errors import KubeconfigProblem
 from pyk8s.client.kubeconfig_text import Entries
-from pyk8s.wire.access import CreatedCredential
+from pyk8s.wire.access import CreatedCredential, Endpoint, context_name
 
 PRIVATE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -99,6 +99,29 @@ def remove(path: Path, context: str, *, cluster_id: str | None = None) -> bool:
     except OSError as error:
         raise _unusable(path, error) from error
     return mentions and _rewrite(path, change)
+
+
+def contexts_of(path: Path, cluster: str) -> list[str]:
+    """Name the contexts of a file that are ways into a cluster of this name.
+
+    Raises:
+        KubeconfigProblem: the file cannot be read.
+    """
+    context = context_name(cluster)
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unusable(path, error) from error
+    if context.encode() not in text:  # most files do not mention it: do not parse those
+        return []
+    try:
+        found = kubeconfig_text.read(text.decode())
+    except UnicodeDecodeError as error:
+        raise _unusable(path, error) from error
+    names = [str(each.get("name")) for each in found.get("contexts") or []]
+    return [name for name in names if name == context or name.startswith(f"{context}.")]
 
 
 def _rewrite(path: Path, change: Callable[[str], str]) -> bool:
@@ -198,6 +221,11 @@ def read_entries(text: str, *, context: str, cluster_id: str | None = None) -> E
             )
         found[section] = value
     return Entries(context, found["clusters"], found["users"], cluster_id)
+
+
+def endpoint_of(entries: Entries) -> Endpoint:
+    """Tell from what a server sent where it is used: a certificate is for the cluster itself."""
+    return Endpoint.DIRECT if "client-certificate-data" in entries.user else Endpoint.PROXY
 
 
 def exec_entries(

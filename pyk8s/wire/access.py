@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from pyk8s.wire.base import Answer, Ask, Timestamp
 
@@ -19,6 +19,26 @@ class Endpoint(StrEnum):
     """At the server, from anywhere; it ends at once when it is revoked."""
     DIRECT = "direct"
     """At the cluster's own API server, on its host only; a certificate."""
+
+
+SERVICE_ACCOUNT_PATTERN = (
+    r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$"
+)
+"""`NAMESPACE/NAME`: a DNS label and a DNS subdomain, as Kubernetes has them."""
+
+ServiceAccount = Annotated[str, StringConstraints(pattern=SERVICE_ACCOUNT_PATTERN)]
+
+
+def context_name(
+    cluster: str, endpoint: Endpoint = Endpoint.PROXY, service_account: str | None = None
+) -> str:
+    """Name the context of a kubeconfig. No cluster's name has a dot.
+
+    Each way into a cluster has a name of its own: of two that are merged none hides the other.
+    """
+    if service_account is not None:
+        return f"pyk8s-{cluster}.sa.{service_account.replace('/', '.')}"
+    return f"pyk8s-{cluster}" + (".direct" if endpoint is Endpoint.DIRECT else "")
 
 
 class CreateCredential(Ask):

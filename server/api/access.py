@@ -16,10 +16,13 @@ from pyk8s.wire.access import (
     CreatedCredential,
     CredentialList,
     Endpoint,
+    ServiceAccount,
+    context_name,
 )
 from pyk8s.wire.accounts import Scope
 from pyk8s.wire.base import Ask
-from pyk8s.wire.cluster import Cluster
+from pyk8s.wire.cluster import Cluster, Phase
+from pyk8s.wire.service import FieldError
 from server.api import kubeconfig as files
 from server.api.auth import authenticate, require_own_page
 from server.api.clusters import owned
@@ -37,7 +40,8 @@ from server.api.wire import (
 )
 from server.commands import credentials as commands
 from server.commands.credentials import Issued
-from server.errors import NoProxy
+from server.errors import NoProxy, NotReady, ValidationFailed
+from server.kube import service_accounts
 from server.store import credentials
 from server.store.accounts import Principal
 
@@ -55,6 +59,8 @@ class KubeconfigQuery(Ask):
     endpoint: Endpoint | None = None
     """Unset: by the proxy if the server has one."""
     expires_in_seconds: Annotated[int, Field(ge=MIN_CREDENTIAL_SECONDS)] | None = None
+    service_account: ServiceAccount | None = None
+    """`NAMESPACE/NAME`: who asks inside, instead of the caller. By the proxy only."""
 
 
 async def kubeconfig(request: Request[State]) -> Response:
@@ -66,13 +72,21 @@ async def kubeconfig(request: Request[State]) -> Response:
     endpoint = query.endpoint or (
         Endpoint.PROXY if request.state["proxy"] is not None else Endpoint.DIRECT
     )
-    give = _through_proxy if endpoint is Endpoint.PROXY else _direct
+    if query.service_account is not None and endpoint is not Endpoint.PROXY:
+        raise ValidationFailed(
+            "service_account: only a kubeconfig for the proxy is made for one",
+            fix="ask for endpoint=proxy, or make a token: kubectl create token NAME",
+            errors=[FieldError(field="service_account", message="needs endpoint=proxy")],
+        )
+    context = context_name(cluster.name, endpoint, query.service_account)
     if request.method == HTTPMethod.HEAD:  # a look at the headers makes no credential
         await commands.way_into(request.state["database"], cluster)
         text = ""
+    elif endpoint is Endpoint.DIRECT:
+        text = await _direct(request, principal, cluster, context, query.expires_in_seconds)
     else:
-        text = await give(request, principal, cluster, query.expires_in_seconds)
-    filename = f"pyk8s-{cluster.name}.yaml"
+        text = await _through_proxy(request, principal, cluster, context, query)
+    filename = f"{context}.yaml"
     return Response(
         text,
         media_type=accepted(request, KUBECONFIG_TYPES),
@@ -84,11 +98,29 @@ async def kubeconfig(request: Request[State]) -> Response:
 
 
 async def _through_proxy(
-    request: Request[State], principal: Principal, cluster: Cluster, seconds: int | None
+    request: Request[State],
+    principal: Principal,
+    cluster: Cluster,
+    context: str,
+    query: KubeconfigQuery,
 ) -> str:
     address = _proxy_address(request, cluster)
-    issued = await _issue(request, principal, cluster, _made_for(request), seconds)
-    return files.for_proxy(cluster.name, address, issued.proof)
+    seconds, account = query.expires_in_seconds, query.service_account
+    if account is None:
+        issued = await _issue(request, principal, cluster, _made_for(request), seconds)
+        return files.for_proxy(context, address, issued.proof)
+    way = await commands.way_into(request.state["database"], cluster)
+    if cluster.phase is not Phase.READY:
+        raise NotReady(f"the cluster is {cluster.phase}, so it signs nothing", fix="resume it")
+    upstream = await request.state["upstreams"].for_people(cluster.id, way.attempt_id)
+    token = await service_accounts.request_token(
+        upstream,
+        username=principal.user.username,
+        account=account,
+        seconds=seconds or commands.DEFAULT_SECONDS,
+    )
+    issued = await _issue(request, principal, cluster, f"service account {account}", seconds)
+    return files.for_proxy(context, address, f"{issued.proof}.{token}")
 
 
 async def _issue(
@@ -105,13 +137,17 @@ async def _issue(
 
 
 async def _direct(
-    request: Request[State], principal: Principal, cluster: Cluster, seconds: int | None
+    request: Request[State],
+    principal: Principal,
+    cluster: Cluster,
+    context: str,
+    seconds: int | None,
 ) -> str:
     sealer = request.state["sealer"]
     way = await commands.way_into(request.state["database"], cluster)
     admin = sealer.open(way.sealed_kubeconfig).decode()
     if way.sealed_proxy_identity is None:  # simulated: the file says so, and opens nothing
-        return files.named_for(admin, cluster.name)
+        return files.named_for(admin, context)
     issue = partial(
         commands.issue_direct,
         request.state["database"],
@@ -122,7 +158,7 @@ async def _direct(
         seconds=seconds,
     )
     issued = await while_connected(request, issue)
-    return files.for_certificate(admin, cluster.name, issued.proof)
+    return files.for_certificate(admin, context, issued.proof)
 
 
 def _made_for(request: Request[State]) -> str:

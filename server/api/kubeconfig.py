@@ -8,13 +8,13 @@ from typing import Any
 from ruamel.yaml import YAML
 
 
-def named_for(kubeconfig: str, name: str) -> str:
-    """Rename the one cluster, user and context of a kubeconfig to `pyk8s-<name>`."""
+def named_for(kubeconfig: str, context: str) -> str:
+    """Rename the one cluster, user and context of a kubeconfig to `context`."""
     config = _loaded(kubeconfig)
-    return _written(name, config["clusters"][0]["cluster"], config["users"][0]["user"])
+    return _written(context, config["clusters"][0]["cluster"], config["users"][0]["user"])
 
 
-def for_certificate(kubeconfig: str, name: str, pem: str) -> str:
+def for_certificate(kubeconfig: str, context: str, pem: str) -> str:
     """Give the administrator's kubeconfig with the person's certificate and key in its place."""
     end = "-----END CERTIFICATE-----\n"
     certificate, _, key = pem.rpartition(end)
@@ -22,12 +22,12 @@ def for_certificate(kubeconfig: str, name: str, pem: str) -> str:
         "client-certificate-data": base64.b64encode((certificate + end).encode()).decode(),
         "client-key-data": base64.b64encode(key.encode()).decode(),
     }
-    return _written(name, _loaded(kubeconfig)["clusters"][0]["cluster"], user)
+    return _written(context, _loaded(kubeconfig)["clusters"][0]["cluster"], user)
 
 
-def for_proxy(name: str, cluster: Mapping[str, str], secret: str) -> str:
-    """Give a kubeconfig for the proxy: the address and who vouches for it, and the secret."""
-    return _written(name, cluster, {"token": secret})
+def for_proxy(context: str, cluster: Mapping[str, str], token: str) -> str:
+    """Give a kubeconfig for the proxy: the address and who vouches for it, and the token."""
+    return _written(context, cluster, {"token": token})
 
 
 def _loaded(kubeconfig: str) -> dict[str, Any]:
@@ -35,8 +35,7 @@ def _loaded(kubeconfig: str) -> dict[str, Any]:
     return config
 
 
-def _written(name: str, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> str:
-    entry = f"pyk8s-{name}"
+def _written(entry: str, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> str:
     config = {
         "apiVersion": "v1",
         "kind": "Config",

@@ -162,9 +162,10 @@ async def sign(
         await client.ask("DELETE", path)
     except NoAnswer as error:
         raise _refused(str(error)) from error
+    # `EC PRIVATE KEY` (RFC 5915), which every client reads: fabric8 takes PKCS #8 for RSA.
     return certificate + key.private_bytes(
         serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
+        serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
     )
 

@@ -47,7 +47,7 @@ export function AccessDownload({ cluster }: { cluster: Cluster }) {
     setBusy(true);
     setProblem(null);
     try {
-      saveFile(await api.kubeconfig(cluster.id, endpoint, seconds), `${contextOf(cluster.name)}.yaml`, "application/yaml");
+      saveFile(await api.kubeconfig(cluster.id, endpoint, seconds), `${contextOf(cluster.name, endpoint)}.yaml`, "application/yaml");
     } catch (error) {
       setProblem(asProblem(error));
     }

@@ -24,7 +24,7 @@ export function AccessTab({ cluster, history }: { cluster: Cluster; history: His
       ) : null}
       <Section
         title="kubeconfig"
-        note={`The context, the cluster and the user in it are called ${contextOf(cluster.name)}. Each download is a credential of its own: a secret that lets in whoever has the file.`}
+        note={`The context, the cluster and the user in it are called ${contextOf(cluster.name)}, or ${contextOf(cluster.name, "direct")} in a direct one. Each download is a credential of its own: a secret that lets in whoever has the file.`}
       >
         <AccessDownload cluster={cluster} />
         <CommandLine command={`kubectl --kubeconfig ${contextOf(cluster.name)}.yaml get nodes`} />

@@ -5844,6 +5844,7 @@ export interface operations {
             query?: {
                 endpoint?: "proxy" | "direct";
                 expires_in_seconds?: number;
+                service_account?: string;
             };
             header?: never;
             path: {
@@ -5914,7 +5915,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_ready`: The cluster is not ready; `no_proxy`: There is no proxy here */
+            /** @description `not_ready`: The cluster is not ready; `no_proxy`: There is no proxy here; `simulated`: The cluster is simulated */
             409: {
                 headers: {
                     "Retry-After": components["headers"]["Retry-After"];
@@ -5943,7 +5944,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
+            /** @description `cluster_away`: The cluster does not answer; `unavailable`: Not available at this moment; `database_restarting`: The database is restarting; `database_busy`: The database is busy; `database_full`: The disk of the database is full */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["Retry-After"];

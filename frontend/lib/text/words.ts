@@ -1,4 +1,4 @@
-import type { Cluster, Phase, Step } from "@/lib/api/client";
+import type { Cluster, Endpoint, Phase, Step } from "@/lib/api/client";
 import { isCancelled } from "./failure";
 
 /** A step as a thing, and as what goes on. */
@@ -67,4 +67,4 @@ export function kubernetesOf(cluster: { kubernetes_version: string }): string {
   return cluster.kubernetes_version.startsWith("v") ? cluster.kubernetes_version : `v${cluster.kubernetes_version}`;
 }
 
-export const contextOf = (name: string) => `pyk8s-${name}`;
+export const contextOf = (name: string, endpoint: Endpoint = "proxy") => `pyk8s-${name}${endpoint === "direct" ? ".direct" : ""}`;

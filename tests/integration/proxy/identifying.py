@@ -32,15 +32,24 @@ class IdentifyingApi(ScriptedApi):
     bodies: list[bytes] = field(default_factory=list)
     signed: int = 0
     signs: bool = True
+    tokens: dict[str, str] = field(default_factory=dict)
+    """Of service accounts, by the path at which they are asked for."""
     _requests: dict[bytes, dict[str, Any]] = field(default_factory=dict)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         method, target = self.heads[-1].split(b" ")[:2]
         if not target.startswith(REQUESTS):
             self.peers.append(_subject(writer.get_extra_info("peercert") or {}))
-            if target.endswith(b"reviews"):
+            if target.endswith((b"reviews", b"/token")):
                 length = int(dict(self.headers()).get(b"content-length", 0))
                 self.bodies.append(await reader.readexactly(length))
+            if target.endswith(b"/token"):
+                token = self.tokens.get(target.decode())
+                missing = {"kind": "Status", "message": 'serviceaccounts "x" not found'}
+                given = {"kind": "TokenRequest", "status": {"token": token}}
+                writer.write(json_answer(given, 201) if token else json_answer(missing, 404))
+                await writer.drain()
+                return False
             return await super()._answer(reader, writer)
         length = int(dict(self.headers()).get(b"content-length", 0))
         body = await reader.readexactly(length)

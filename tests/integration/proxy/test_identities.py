@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from ruamel.yaml import YAML
 
 from server.proxy import impersonation
 from tests.integration.proxy import identifying
@@ -286,3 +288,55 @@ async def test_a_path_without_a_cluster_goes_to_that_of_the_credential(
     path = f"/api/v1/clusters/{site.mine}/credentials/{site.credential['id']}"
     assert (await site.ann.http.delete(path)).status_code == 204
     assert (await site.ask("/api"))[0] == 401
+
+
+async def kubeconfig(site: Site, **query: str | int) -> tuple[int, str]:
+    path = f"/api/v1/clusters/{site.mine}/kubeconfig"
+    answer = await site.ann.http.get(path, params=query, timeout=60)
+    return answer.status_code, answer.text
+
+
+async def test_a_kubeconfig_for_a_service_account_holds_both(
+    site: Site, api: IdentifyingApi
+) -> None:
+    api.tokens["/api/v1/namespaces/a/serviceaccounts/robot.x/token"] = ROBOT
+    status, text = await kubeconfig(site, service_account="a/robot.x", expires_in_seconds=700)
+    assert status == 200, text
+    config = YAML(typ="safe", pure=True).load(text)
+    assert config["current-context"] == "pyk8s-mine.sa.a.robot.x"
+    token = config["users"][0]["user"]["token"]
+    assert token.partition(".")[2] == ROBOT
+    assert identity(api) == [(b"impersonate-user", b"ann"), (b"impersonate-group", b"pyk8s:users")]
+    assert json.loads(api.bodies[-1])["spec"] == {"expirationSeconds": 700}
+    assert (await site.ask("/api", token=token))[0] == 200
+    assert identity(api) == [(b"authorization", f"Bearer {ROBOT}".encode())]
+
+
+async def test_what_makes_no_kubeconfig_for_a_service_account_leaves_no_credential(
+    site: Site, api: IdentifyingApi
+) -> None:
+    api.tokens["/api/v1/namespaces/a/serviceaccounts/evil/token"] = "x\nusers: []"
+    before = (await site.ann.http.get(f"/api/v1/clusters/{site.mine}/credentials")).json()
+    for query, expected, said in (
+        ({"service_account": "a/none"}, 422, "not found"),
+        ({"service_account": "a/evil"}, 503, "no token"),
+        ({"service_account": "../x"}, 422, "service_account"),
+        ({"service_account": "a/../b"}, 422, "service_account"),
+        ({"service_account": "a/b", "endpoint": "direct"}, 422, "endpoint=proxy"),
+    ):
+        status, text = await kubeconfig(site, **query)
+        assert (status, said in text) == (expected, True), (query, text)
+    after = (await site.ann.http.get(f"/api/v1/clusters/{site.mine}/credentials")).json()
+    assert after == before
+
+
+async def test_a_direct_kubeconfig_has_a_key_that_every_client_reads(
+    site: Site, api: IdentifyingApi
+) -> None:
+    status, text = await kubeconfig(site, endpoint="direct")
+    assert status == 200, text
+    config = YAML(typ="safe", pure=True).load(text)
+    assert config["current-context"] == "pyk8s-mine.direct"
+    key = base64.b64decode(config["users"][0]["user"]["client-key-data"])
+    assert key.startswith(b"-----BEGIN EC PRIVATE KEY-----\n")
+    assert serialization.load_pem_private_key(key, None)

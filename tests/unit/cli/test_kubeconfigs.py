@@ -13,12 +13,18 @@ from tests.unit.cli.conftest import Cli, problem
 from tests.unit.client.scripted import CLUSTER_ID, cluster_document
 from tests.unit.client.test_kubeconfig import SENT
 
+DIRECT = SENT
+PROXY = SENT.replace("client-certificate-data: QQ==, client-key-data: Qg==", "token: t")
+
 
 @pytest.fixture
 def lab(cli: Cli) -> Cli:
     def api(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/kubeconfig"):
-            return httpx.Response(200, text=SENT)
+            is_direct = request.url.params.get("endpoint") == "direct"
+            account = request.url.params.get("service_account")
+            text = DIRECT if is_direct else PROXY
+            return httpx.Response(200, text=text.replace("token: t", f"token: {account}"))
         return httpx.Response(200, json=cluster_document(phase="ready"))
 
     cli.api = api
@@ -26,7 +32,7 @@ def lab(cli: Cli) -> Cli:
 
 
 def test_get_prints_it(lab: Cli) -> None:
-    assert lab("kubeconfig", "get", "demo").out == SENT
+    assert lab("kubeconfig", "get", "demo", "--endpoint", "direct").out == SENT
 
 
 def test_merge_and_remove_use_the_file_that_kubectl_uses(
@@ -48,6 +54,54 @@ def test_merge_and_remove_use_the_file_that_kubectl_uses(
     again = lab("kubeconfig", "remove", "demo")
     assert again.code == 3
     assert "no context pyk8s-demo" in again.err
+
+
+def contexts(lab: Cli) -> list[str]:
+    found = read((lab.home / ".kube" / "config").read_text())["contexts"]
+    return [each["name"] for each in found]
+
+
+def test_no_way_into_a_cluster_hides_another(lab: Cli) -> None:
+    for more in ((), ("--endpoint", "direct"), ("--service-account", "robot")):
+        assert lab("kubeconfig", "merge", "demo", *more).code == 0
+    config = read((lab.home / ".kube" / "config").read_text())
+    assert contexts(lab) == ["pyk8s-demo", "pyk8s-demo.direct", "pyk8s-demo.sa.default.robot"]
+    users = {each["name"]: each["user"] for each in config["users"]}
+    assert users["pyk8s-demo.direct"] == {
+        "client-certificate-data": "QQ==",
+        "client-key-data": "Qg==",
+    }
+    assert users["pyk8s-demo.sa.default.robot"] == {"token": "default/robot"}
+    for each in config["contexts"]:
+        assert (each["context"]["cluster"], each["context"]["user"]) == (each["name"], each["name"])
+    assert lab("kubeconfig", "remove", "pyk8s-demo.direct").code == 0
+    assert contexts(lab) == ["pyk8s-demo", "pyk8s-demo.sa.default.robot"]
+    assert lab("kubeconfig", "remove", "demo").code == 0
+    assert contexts(lab) == []
+
+
+def test_delete_takes_every_way_in_along(lab: Cli) -> None:
+    for more in ((), ("--endpoint", "direct")):
+        lab("kubeconfig", "merge", "demo", *more)
+    lab("delete", "demo")
+    assert contexts(lab) == []
+
+
+def test_a_cluster_whose_name_begins_alike_stays(lab: Cli) -> None:
+    lab("kubeconfig", "merge", "demo")
+    file = lab.home / ".kube" / "config"
+    file.write_text(file.read_text().replace("pyk8s-demo", "pyk8s-demo-direct"))
+    assert lab("kubeconfig", "remove", "demo").code == 3
+    assert contexts(lab) == ["pyk8s-demo-direct"]
+
+
+@pytest.mark.parametrize(
+    "more", [("--endpoint", "direct"), ("--exec",), ("--endpoint", "direct", "--exec")]
+)
+def test_a_service_account_is_for_a_file_of_the_proxy(lab: Cli, more: Sequence[str]) -> None:
+    run = lab("kubeconfig", "get", "demo", "--service-account", "a/b", *more)
+    assert (run.code, run.out) == (2, "")
+    assert lab("kubeconfig", "get", "demo", "--service-account", "A b").code == 2
 
 
 def test_delete_takes_the_context_along_but_only_of_that_cluster(lab: Cli) -> None:
