@@ -149,15 +149,20 @@ async def look(
     identity: Identity | None,
     database_dir: Path | None,
     *,
+    of_loops: Callable[[], Sequence[Check]] = tuple,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Readiness:
-    """Look at everything that the server needs, and at the host that it speaks for."""
+    """Look at everything that the server needs, and at the host that it speaks for.
+
+    `of_loops`: what is known of the server's own loops.
+    """
     readiness = await _of_database(database, clock)
     readiness.checks.extend(
         [
             *await disk_checks(settings.data_dir, database_dir),
             *pressure_checks(database, monotonic()),
+            *of_loops(),
         ]
     )
     if identity is not None:

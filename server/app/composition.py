@@ -23,6 +23,7 @@ from server.app.controllers import start_controllers
 from server.app.database import database_dir_of, database_of, key_of, prepare_data_dir
 from server.app.driver import driver_of
 from server.app.setup import prepared_setup
+from server.app.supervision import Supervisor
 from server.app.ways import ways_of
 from server.commands.devices import Devices
 from server.commands.passwords import Passwords
@@ -115,23 +116,34 @@ async def _running(settings: Settings) -> AsyncIterator[State]:
             revoked=partial(_tell, (streams.on_revoked, ways.on_revoked, terminals.on_revoked)),
             may_have_missed=partial(_tell, (hub.on_may_have_missed, ways.on_may_have_missed)),
         )
-        ways.watch(tasks)
+        supervisor = Supervisor()
+        ways.watch(tasks, supervisor)
         tasks.start_soon(HintListener(database.url, receivers).run)
         tasks.start_soon(hub.run)
         lookout = Lookout(ways.upstreams.of)
         tasks.start_soon(lookout.run)
-        tasks.start_soon(partial(streams.watch, database, clock=lambda: datetime.now(UTC)))
+        watching = partial(streams.watch, database, clock=lambda: datetime.now(UTC))
+        tasks.start_soon(supervisor.run, "streams", watching)
         tasks.start_soon(terminals.run)
         if provisioner is not None:
             tasks.start_soon(provisioner.run)
             with anyio.move_on_after(ANNOUNCE_SECONDS):
                 await provisioner.announced.wait()
         if settings.plays("controllers"):
-            start_controllers(tasks, settings, database)
+            start_controllers(tasks, supervisor, settings, database)
         identity = identity_of(settings) if settings.listens_for_proxy_on is not None else None
         at_most = partial(Shared, seconds=HEALTH_SECONDS, monotonic=time.monotonic)
         readiness: Shared[Readiness] = at_most(
-            Watched(partial(look, settings, database, identity, database_dir_of(settings)))
+            Watched(
+                partial(
+                    look,
+                    settings,
+                    database,
+                    identity,
+                    database_dir_of(settings),
+                    of_loops=supervisor.checks,
+                )
+            )
         )
         yield State(
             settings=settings,

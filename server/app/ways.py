@@ -10,6 +10,7 @@ from uuid import UUID
 
 import anyio.abc
 
+from server.app.supervision import Supervisor
 from server.apps import links
 from server.apps.gate import AppGate
 from server.config import Settings
@@ -41,11 +42,11 @@ class Ways:
         self.grants.on_may_have_missed()
         self.app_gate.on_may_have_missed()
 
-    def watch(self, tasks: anyio.abc.TaskGroup) -> None:
+    def watch(self, tasks: anyio.abc.TaskGroup, supervisor: Supervisor) -> None:
         """Begin to look after what is open."""
-        tasks.start_soon(partial(self.grants.watch, clock=_now))
-        tasks.start_soon(partial(self.app_gate.watch, clock=_now))
-        tasks.start_soon(self.use.run)
+        tasks.start_soon(supervisor.run, "credentials", partial(self.grants.watch, clock=_now))
+        tasks.start_soon(supervisor.run, "apps", partial(self.app_gate.watch, clock=_now))
+        tasks.start_soon(supervisor.run, "use", self.use.run)
 
 
 def _now() -> datetime:

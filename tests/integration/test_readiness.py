@@ -10,6 +10,7 @@ from sqlalchemy import text as sql
 
 from server.api.disk_checks import LEAST_FREE_BYTES, room_check
 from server.config import Settings
+from server.controllers import reaper
 from server.errors import DatabaseBusy, DatabaseFull, Unavailable, Unstorable
 from server.store import hosts
 from server.store.database import Database
@@ -133,3 +134,25 @@ async def test_a_value_that_cannot_be_sent_is_no_outage(database: Database) -> N
     with pytest.raises(Unstorable):
         async with database.writing_lines() as raw:
             await raw.fetchval("SELECT $1::integer", "many")
+
+
+async def test_a_defect_in_a_loop_ends_neither_the_server_nor_the_loop(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    async def breaks(_: Database) -> bool:
+        nonlocal looks
+        looks += 1
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(reaper, "_is_there_any", breaks)
+    async with serving(settings) as server, httpx.AsyncClient(base_url=server.base_url) as http:
+        async with asyncio.timeout(30):
+            while looks < 2:
+                await asyncio.sleep(0.05)
+        answer = await http.get("/readyz?verbose")
+        assert answer.status_code == 200
+        (check,) = [each for each in answer.json()["checks"] if each["name"] == "loops"]
+        assert check["ok"] is False
+        assert "reaper (ZeroDivisionError)" in check["detail"]
