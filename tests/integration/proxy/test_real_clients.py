@@ -101,14 +101,16 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-async def test_client_go_executes_and_forwards_over_spdy(program: Path, kubeconfig: Path) -> None:
+async def test_client_go_executes_and_forwards_over_spdy_and_watches(
+    program: Path, kubeconfig: Path
+) -> None:
     with anyio.fail_after(120):
         done = await anyio.run_process(
             [str(program), str(kubeconfig), "default", "web", "main", "8080"]
         )
     found = json.loads(done.stdout)
     refusal = found.pop("refusal")
-    assert found == {"echoed": 3 * 1024 * 1024, "exit": 5, "forward": "hello"}
+    assert found == {"echoed": 3 * 1024 * 1024, "exit": 5, "forward": "hello", "watches": 100}
     assert "container absent is not valid for pod web" in refusal
 
 

@@ -1,5 +1,5 @@
 // Runs a command in a pod and forwards a port of it over SPDY/3.1, as programs do that use client-go's
-// remotecommand.NewSPDYExecutor and transport/spdy.
+// remotecommand.NewSPDYExecutor and transport/spdy; opens many watches at once, as informers do.
 //
 //	go run . KUBECONFIG NAMESPACE POD CONTAINER PORT
 //
@@ -18,6 +18,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -33,6 +35,7 @@ type found struct {
 	Exit    int    `json:"exit"`
 	Refusal string `json:"refusal"`
 	Forward string `json:"forward"`
+	Watches int    `json:"watches"`
 }
 
 func run(config *rest.Config, client *kubernetes.Clientset, namespace, pod, container string, stdin io.Reader, stdout io.Writer, command ...string) error {
@@ -87,6 +90,34 @@ func forward(config *rest.Config, client *kubernetes.Clientset, namespace, pod, 
 	return strings.TrimSpace(string(body)), err
 }
 
+// watch opens watches at once and counts those that have had an event.
+func watch(client *kubernetes.Clientset, count int) int {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	seen := make(chan bool, count)
+	for range count {
+		go func() {
+			opened, err := client.CoreV1().ConfigMaps("kube-system").Watch(ctx, metav1.ListOptions{})
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				seen <- false
+				return
+			}
+			event, ok := <-opened.ResultChan()
+			seen <- ok && event.Type == apiwatch.Added
+			<-ctx.Done() // all are open at the same time
+			opened.Stop()
+		}()
+	}
+	found := 0
+	for range count {
+		if <-seen {
+			found++
+		}
+	}
+	return found
+}
+
 func check(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -101,6 +132,7 @@ func main() {
 	namespace, pod, container, port := os.Args[2], os.Args[3], os.Args[4], os.Args[5]
 	config, err := clientcmd.BuildConfigFromFlags("", os.Args[1])
 	check(err)
+	config.QPS = -1 // client-go would open 5 watches a second
 	client, err := kubernetes.NewForConfig(config)
 	check(err)
 	var result found
@@ -123,5 +155,6 @@ func main() {
 	}
 	result.Forward, err = forward(config, client, namespace, pod, port)
 	check(err)
+	result.Watches = watch(client, 100)
 	check(json.NewEncoder(os.Stdout).Encode(result))
 }
