@@ -38,7 +38,10 @@ class ResumingContext(ssl.SSLContext):
 
     def _take_over(self) -> None:
         latest, self._latest = self._latest, None
-        found = latest.session if latest is not None else None
+        try:
+            found = latest.session if latest is not None else None
+        except ValueError:  # "i2d() failed": its handshake has not come far enough
+            return
         if found is not None and found.has_ticket:
             self._session = found
 

@@ -76,6 +76,15 @@ async def test_a_session_is_resumed_with_its_host_only(tmp_path: Path, connect: 
         assert await opening(port, context, "127.0.0.1")
 
 
+def test_a_connection_begins_while_another_is_in_its_handshake() -> None:
+    """The session of an incomplete handshake cannot be read: as uvloop begins many at once."""
+    context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
+    for _ in range(3):
+        begun = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+        with pytest.raises(ssl.SSLWantReadError):
+            begun.do_handshake()
+
+
 async def test_connections_at_once_may_share_a_session(tmp_path: Path) -> None:
     async with asyncio.timeout(60), echo(tmp_path) as (port, context):
         assert not await by_asyncio(port, context, "localhost")
