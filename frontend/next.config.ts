@@ -21,7 +21,7 @@ const standalone: NextConfig = {
     Promise.resolve({
       // Every cluster has the same page: it reads the id from the address bar.
       beforeFiles: [{ source: "/clusters/:id", destination: "/clusters/_" }],
-      afterFiles: ["/api/:path*", "/openapi.json", "/asyncapi.json", "/docs", "/docs/:path*", "/healthz", "/readyz"].map(
+      afterFiles: ["/api/:path*", "/openapi.json", "/asyncapi.json", "/docs", "/docs/:path*", "/healthz", "/readyz", "/favicon.ico", "/robots.txt", "/.well-known/:path*"].map(
         (source) => ({ source, destination: `${backend}${source}` }),
       ),
       fallback: [],

@@ -29,6 +29,7 @@ SUCCESS: Final = {
     201: "Made",
     202: "Accepted; it happens now",
     204: "Done, nothing to tell",
+    304: "What `If-None-Match` names is still so",
     503: "Not ready; the checks tell why",
 }
 BYTES: Final = ("application/gzip", "application/octet-stream")
@@ -42,6 +43,12 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "one.",
         "schema": {"type": "string"},
         "example": '</api/v1/clusters?limit=2&cursor=MjAyNi0x>; rel="next"',
+    },
+    "ETag": {
+        "description": "Of this answer: send it as `If-None-Match` to hear 304 while it is still "
+        "so.",
+        "schema": {"type": "string"},
+        "example": 'W/"2c26b46b68ffc68ff99b453c"',
     },
     "Location": {
         "description": "Where the new cluster is.",

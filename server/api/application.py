@@ -7,7 +7,6 @@ from typing import Any
 import uuid_utils.compat as uuids
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
@@ -19,8 +18,6 @@ from server.api.slashes import RedirectSlashes
 from server.api.state import State
 from server.config import REPOSITORY, Settings
 from server.errors import LabError
-
-COMPRESSED_FROM_BYTES = 1024
 
 
 def create_app(state: State) -> ASGIApp:
@@ -44,7 +41,7 @@ def create_app(state: State) -> ASGIApp:
     )
     otherwise = app.router.default
     if page is not None:  # after all routes, so that it answers nothing that the API knows
-        otherwise = GZipMiddleware(page.files, minimum_size=COMPRESSED_FROM_BYTES)
+        otherwise = page.files
     app.router.redirect_slashes = False
     app.router.default = RedirectSlashes(app.router, otherwise)
     return _guarded(app, state["settings"])

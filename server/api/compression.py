@@ -7,6 +7,7 @@ its lines would wait in the compressor.
 import os
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from http import HTTPStatus
 from typing import Final
 
 import anyio
@@ -106,6 +107,8 @@ class Compressor:
 
 async def compressed(response: Response, request_headers: Headers, using: Compressor) -> Response:
     """Compress an answer that carries no secret, if the client takes that and it is worth it."""
+    if response.status_code == HTTPStatus.NOT_MODIFIED:
+        return response
     media_type = response.headers.get("content-type", "").partition(";")[0]
     is_live = isinstance(response, StreamingResponse) and type(response) is not StreamingResponse
     if is_live or media_type not in _COMPRESSED:

@@ -1,13 +1,15 @@
 """OpenAPI and AsyncAPI, Swagger UI at /docs and the stream's page, all from our own files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 
+from server.api.endpoint import Handler
+from server.api.revalidation import Document, Files
 from server.api.state import State
 
 SWAGGER: Final = Path(__file__).parent / "swagger_ui"
@@ -20,45 +22,39 @@ DOCS_POLICY: Final = (
     "form-action 'none'"
 )
 
-STREAM_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'; "
-    "base-uri 'none'; form-action 'none'"
-)
-
 
 async def openapi(request: Request[State]) -> Response:
-    """Give the description of the API."""
-    return Response(request.state["documents"].openapi, media_type="application/json")
+    """Return the description of the API."""
+    return request.state["documents"].openapi.answer(request.headers)
 
 
 async def asyncapi(request: Request[State]) -> Response:
-    """Give the description of the stream."""
-    return Response(request.state["documents"].asyncapi, media_type="application/json")
-
-
-async def docs(_: Request[Any]) -> Response:
-    """Give the page on which the API can be tried out."""
-    return FileResponse(SWAGGER / "index.html", headers={"Content-Security-Policy": DOCS_POLICY})
+    """Return the description of the stream."""
+    return request.state["documents"].asyncapi.answer(request.headers)
 
 
 async def stream_page(request: Request[State]) -> Response:
-    """Give the page that tells about the stream."""
-    headers = {"Content-Security-Policy": STREAM_POLICY}
-    return HTMLResponse(request.state["documents"].stream_page, headers=headers)
+    """Return the page that tells about the stream."""
+    return request.state["documents"].stream_page.answer(request.headers)
 
 
-async def stream_style(_: Request[Any]) -> Response:
-    """Give the looks of that page."""
-    return FileResponse(STREAM_STYLE, media_type="text/css")
+def _file(path: Path, media_type: str, headers: Mapping[str, str] | None = None) -> Handler:
+    document = Document(path.read_bytes(), media_type, headers or {})
+
+    async def serve(request: Request[Any]) -> Response:
+        return document.answer(request.headers)
+
+    return serve
 
 
 def routes() -> list[BaseRoute]:
-    """Give the routes of the documents."""
+    """Return the routes of the documents."""
+    policy = {"Content-Security-Policy": DOCS_POLICY}
     return [
         Route("/openapi.json", openapi),
         Route("/asyncapi.json", asyncapi),
-        Route("/docs", docs),
+        Route("/docs", _file(SWAGGER / "index.html", "text/html; charset=utf-8", policy)),
         Route("/docs/stream", stream_page),
-        Route("/docs/stream.css", stream_style),
-        Mount("/docs/assets", StaticFiles(directory=SWAGGER / "assets", check_dir=False)),
+        Route("/docs/stream.css", _file(STREAM_STYLE, "text/css; charset=utf-8")),
+        Mount("/docs/assets", Files(str(SWAGGER / "assets"), check_dir=False)),
     ]

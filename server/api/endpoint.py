@@ -51,6 +51,8 @@ class Endpoint:
     scope: Scope | None = None
     """What a token needs for it. None: any token will do, if not `public`."""
     public: bool = False
+    revalidated: bool = False
+    """Whether a client may keep its answer and ask by `If-None-Match` whether it is still so."""
     compressible: bool = False
     """Whether its answers may be compressed: none of them may carry a secret. What one adds to an
     answer of a secret by a request would show its letters in the length (BREACH)."""

@@ -42,6 +42,11 @@ IN_HEADER: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             "pattern": TEXT_PATTERN,
         },
     ),
+    "If-None-Match": (
+        "ETags that the client has, separated by commas, or `*`: one that is still so is answered "
+        "with 304.",
+        {"type": "string"},
+    ),
     "Last-Event-ID": (
         "For the event stream: the last seq that the client has.",
         {"type": "string", "pattern": f"^[0-9]{{1,{MAX_CURSOR_DIGITS}}}$"},

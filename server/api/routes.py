@@ -26,11 +26,13 @@ from server.api import (
     stream,
     terminal_socket,
     terminals,
+    well_known,
 )
 from server.api.access_endpoints import ACCESS, INSIDE
 from server.api.compression import compressed, untransformed
 from server.api.endpoint import API, BODY, CALLER, CLUSTER, UNSAFE, Endpoint, Errors, Handler
 from server.api.problems import response_of
+from server.api.revalidation import revalidated
 from server.api.streams import TooManySockets
 from server.api.wire import PageQuery, require_no_body
 from server.errors import (
@@ -131,9 +133,12 @@ ENDPOINTS: Final = (
         "GET",
         f"{API}/templates",
         service.templates,
-        {200: TemplateList},
+        {200: TemplateList, 304: None},
         CALLER,
         scope=Scope.CLUSTERS_READ,
+        headers=("If-None-Match",),
+        sends=("ETag",),
+        revalidated=True,
         compressible=True,
     ),
     Endpoint(
@@ -376,6 +381,7 @@ def routes() -> list[BaseRoute]:
         WebSocketRoute(TERMINAL, terminal_socket.terminal),
         *(Route(path, _refuse_page) for path in (STREAM, TERMINAL)),
         *documents.routes(),
+        *well_known.routes(),
     ]
 
 
@@ -400,6 +406,8 @@ def _by_method(endpoints: list[Endpoint]) -> Handler:
         if endpoint.body is None:
             await require_no_body(request)
         response = await endpoint.handler(request)
+        if endpoint.revalidated:
+            response = revalidated(response, request.headers)
         if not endpoint.compressible:
             return untransformed(response)
         return await compressed(response, request.headers, request.state["compressor"])

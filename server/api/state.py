@@ -7,6 +7,7 @@ from typing import TypedDict
 from pyk8s.wire.service import Check
 from server.api.compression import Compressor
 from server.api.recent import RecentSecrets
+from server.api.revalidation import Document
 from server.api.shared import Shared
 from server.api.streams import Streams
 from server.apps.gate import AppGate
@@ -36,9 +37,9 @@ NO_DRIVER = "none"
 class Documents:
     """What is written once when the server starts."""
 
-    openapi: bytes
-    asyncapi: bytes
-    stream_page: bytes
+    openapi: Document
+    asyncapi: Document
+    stream_page: Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
+
+from server.api.endpoint import Handler
+from server.api.revalidation import REVALIDATE, Document, Files
 
 _INLINE_SCRIPT: Final = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 PLACEHOLDER: Final = "_"
@@ -22,15 +24,8 @@ PLACEHOLDER: Final = "_"
 NOT_FOUND: Final = "404"
 MISSING_STATUS: Final = 404
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
-REVALIDATE: Final = "no-cache"
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page with its policy."""
-
-    html: str
-    policy: str
+OF_THE_API: Final = "api/"
+"""What is asked for there is asked for by a program, whatever it says that it accepts."""
 
 
 def policy_of(html: str) -> str:
@@ -62,7 +57,7 @@ def read(directory: Path) -> Built:
     for file in sorted(directory.rglob("*.html")):
         name = file.relative_to(directory).with_suffix("").as_posix()
         html = file.read_text(encoding="utf-8")
-        page = Page(html, policy_of(html))
+        page = _page(html)
         if name == NOT_FOUND:
             continue
         path = "/" + name.removesuffix("index").rstrip("/")
@@ -74,27 +69,27 @@ def read(directory: Path) -> Built:
             found.append(Route(path, _serve(page)))
     missing = directory / f"{NOT_FOUND}.html"
     html = missing.read_text(encoding="utf-8") if missing.is_file() else "<h1>Not found</h1>"
-    files = _Files(directory, Page(html, policy_of(html)))
+    files = _Files(directory, _page(html))
     return Built([*found, *with_parameter], files)
 
 
-def _serve(page: Page) -> Any:
-    async def serve(_: Request[Any]) -> Response:
-        return _page(page, 200)
+def _serve(page: Document) -> Handler:
+    async def serve(request: Request[Any]) -> Response:
+        return page.answer(request.headers)
 
     return serve
 
 
-def _page(page: Page, status: int) -> Response:
-    headers = {"Content-Security-Policy": page.policy, "Cache-Control": REVALIDATE}
-    return HTMLResponse(page.html, status, headers)
+def _page(html: str) -> Document:
+    policy = {"Content-Security-Policy": policy_of(html)}
+    return Document(html.encode(), "text/html; charset=utf-8", policy)
 
 
-class _Files(StaticFiles):
+class _Files(Files):
     """Files whose name has a hash never change; the rest is asked for again."""
 
-    def __init__(self, directory: Path, missing: Page) -> None:
-        super().__init__(directory=directory)
+    def __init__(self, directory: Path, missing: Document) -> None:
+        super().__init__(str(directory))
         self._missing = missing
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -104,9 +99,13 @@ class _Files(StaticFiles):
             response = await super().get_response(path, scope)
         except HTTPException as error:
             accepts = Headers(scope=scope).get("accept", "")
-            if error.status_code != MISSING_STATUS or "text/html" not in accepts:
+            is_of_api = path.startswith(OF_THE_API)
+            if error.status_code != MISSING_STATUS or is_of_api or "text/html" not in accepts:
                 raise
-            return _page(self._missing, MISSING_STATUS)
+            page = self._missing
+            return HTMLResponse(
+                page.body, MISSING_STATUS, {**page.headers, "Cache-Control": REVALIDATE}
+            )
         hashed = path.startswith("_next/static/")
         response.headers["Cache-Control"] = IMMUTABLE if hashed else REVALIDATE
         return response

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
 from pyk8s.wire.hosts import is_loopback_host
@@ -162,6 +169,16 @@ class Settings(Capacity):
         "PYK8S_ALLOWED_ORIGINS, PYK8S_PROXY_URL and PYK8S_APPS_URL; in a container also names of "
         "one word. `*`: all, where something before the server checks them.",
     )
+    security_contact: str = Field(
+        "",
+        description="Whom to tell of a weakness of this server, for /.well-known/security.txt: "
+        "URIs that begin with mailto:, https: or tel:, separated by commas. Unset: that is 404.",
+    )
+    security_expires: AwareDatetime | None = Field(
+        None,
+        description="Until when that holds (2027-06-01T00:00:00Z); it is 404 afterwards. RFC 9116 "
+        "wants less than a year.",
+    )
     secure_cookies: bool = Field(
         False, description="Set to true behind TLS: cookies get Secure and the __Host- prefix."
     )
@@ -221,6 +238,22 @@ class Settings(Capacity):
     def _are_origins(cls, value: str) -> str:
         read_origins(value)
         return value
+
+    @field_validator("security_contact")
+    @classmethod
+    def _are_contacts(cls, value: str) -> str:
+        for contact in filter(None, map(str.strip, value.split(","))):
+            if not contact.startswith(("mailto:", "https:", "tel:")) or not contact.isprintable():
+                raise ValueError("has to be URIs that begin with mailto:, https: or tel:")
+        return value
+
+    @model_validator(mode="after")
+    def _has_contact_and_end(self) -> "Settings":
+        if bool(self.security_contacts) != (self.security_expires is not None):
+            raise ValueError(
+                "PYK8S_SECURITY_CONTACT and PYK8S_SECURITY_EXPIRES belong together (RFC 9116)"
+            )
+        return self
 
     @field_validator("roles")
     @classmethod
@@ -341,6 +374,11 @@ class Settings(Capacity):
         """The origins whose pages may act with a cookie."""
         own = {f"http://{host}:{self.port}" for host in ("localhost", "127.0.0.1", "[::1]")}
         return own.union(self.named_origins)
+
+    @property
+    def security_contacts(self) -> tuple[str, ...]:
+        """Whom to tell of a weakness."""
+        return tuple(filter(None, map(str.strip, self.security_contact.split(","))))
 
     @property
     def named_origins(self) -> tuple[str, ...]:

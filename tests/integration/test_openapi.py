@@ -15,7 +15,7 @@ from tests.integration.conftest import Caller
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     """The description as it is served."""
-    parsed: dict[str, Any] = orjson.loads(descriptions.write().openapi)
+    parsed: dict[str, Any] = orjson.loads(descriptions.write().openapi.body)
     return parsed
 
 

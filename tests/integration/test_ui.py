@@ -54,6 +54,9 @@ async def test_pages_and_files(settings: Settings, built: Path) -> None:
         assert "immutable" in chunk.headers["cache-control"]
         assert chunk.headers["content-encoding"] == "gzip"
         assert (await browser.get("/icon.svg")).headers["cache-control"] == "no-cache"
+        refused = await browser.get("/api/v1/nowhere", headers={"Accept": "text/html"})
+        assert refused.status_code == 404
+        assert refused.headers["content-type"] == "application/problem+json"
         missing = await browser.get("/nowhere", headers={"Accept": "text/html"})
         assert missing.status_code == 404
         assert "<p>404</p>" in missing.text

@@ -24,7 +24,7 @@ Json = dict[str, Any]
 @pytest.fixture(scope="module")
 def document() -> Json:
     """The description as it is served."""
-    parsed: Json = orjson.loads(descriptions.write().asyncapi)
+    parsed: Json = orjson.loads(descriptions.write().asyncapi.body)
     return parsed
 
 
@@ -195,7 +195,7 @@ def test_the_address_of_a_terminal_is_as_the_server_reads_it(document: Json) -> 
 
 
 def test_the_page_tells_everything(document: Json) -> None:
-    text = descriptions.write().stream_page.decode()
+    text = descriptions.write().stream_page.body.decode()
     places = set(re.findall(r' id="([^"]+)"', text))
     assert {*re.findall(r'href="#([^"]+)"', text)} <= places
     assert set(document["components"]["messages"]) <= places

@@ -3228,6 +3228,11 @@ export interface components {
          */
         Link: string;
         /**
+         * @description Of this answer: send it as `If-None-Match` to hear 304 while it is still so.
+         * @example W/"2c26b46b68ffc68ff99b453c"
+         */
+        ETag: string;
+        /**
          * @description Where the new cluster is.
          * @example /api/v1/clusters/01a20fbe-c908-732e-9d3a-cac22032d976
          */
@@ -3953,7 +3958,10 @@ export interface operations {
     service_templates: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has, separated by commas, or `*`: one that is still so is answered with 304. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3962,6 +3970,7 @@ export interface operations {
             /** @description Here it is */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4061,6 +4070,14 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["TemplateList"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `unauthenticated`: Sign in first */
             401: {
