@@ -1,4 +1,4 @@
-"""AsyncAPI 3.0 of the two WebSockets, from the models. `python -m server.api.asyncapi` prints it.
+"""AsyncAPI 3.1 of the two WebSockets, from the models. `python -m server.api.asyncapi` prints it.
 
 The schemas are those of OpenAPI. A payload here is an AsyncAPI Schema Object, which is JSON Schema
 draft 07: what OpenAPI adds to it (`discriminator` with a mapping) is left out, nothing is lost.
@@ -32,14 +32,19 @@ def document(schemas: Mapping[str, Any]) -> dict[str, Any]:
     messages = _messages()
     operations: dict[str, Any] = {}
     for name, channel in CHANNELS.items():
-        operations |= {key: _operation(name, each) for key, each in channel.operations.items()}
+        operations |= {
+            key: _operation(name, each, messages) for key, each in channel.operations.items()
+        }
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "PyK8s Lab, the stream and the terminal",
             "version": __version__,
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0"},
+            "tags": [
+                {"name": name, "description": channel.title} for name, channel in CHANNELS.items()
+            ],
         },
         "defaultContentType": "application/json",
         "servers": {"plain": _server("ws"), "tls": _server("wss")},
@@ -151,12 +156,16 @@ def _event_type(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def _operation(channel: str, operation: Operation) -> dict[str, Any]:
+def _operation(channel: str, operation: Operation, messages: Mapping[str, Any]) -> dict[str, Any]:
     place = f"#/channels/{channel}"
     described: dict[str, Any] = {
         "action": operation.action,
         "channel": {"$ref": place},
         "summary": operation.meaning,
+        "description": "\n\n".join(
+            f"`{name}`: {messages[name]['summary']}" for name in operation.messages
+        ),
+        "tags": [{"name": channel}],
         "messages": _of_channel(place, operation.messages),
     }
     if operation.answers:

@@ -17,7 +17,7 @@ from server.api import descriptions, openapi
 from server.api.protocol import CLOSE_CODES, LIMITS, TERMINAL_CODES
 from tests.asyncapi.check import is_json_pointer_of, messages_of, payload_validator
 
-OFFICIAL = Path(__file__).parents[1] / "asyncapi" / "asyncapi-3.0.0.json"
+OFFICIAL = Path(__file__).parents[1] / "asyncapi" / "asyncapi-3.1.0.json"
 Json = dict[str, Any]
 
 
@@ -35,6 +35,15 @@ def official() -> Draft7Validator:
 
 def test_it_is_valid(document: Json, official: Draft7Validator) -> None:
     official.validate(document)
+
+
+def test_every_operation_is_described(document: Json) -> None:
+    tags = {tag["name"] for tag in document["info"]["tags"]}
+    assert tags == set(document["channels"])
+    for operation in document["operations"].values():
+        assert operation["summary"]
+        assert operation["description"]
+        assert {tag["name"] for tag in operation["tags"]} <= tags
 
 
 def _drop_action(it: Json) -> None:
