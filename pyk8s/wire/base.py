@@ -11,6 +11,7 @@ from pydantic import (
     PlainSerializer,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -131,6 +132,17 @@ class Ask(BaseModel):
         for field in handler.resolve_ref_schema(described).get("properties", {}).values():
             _write_limits(field)
         return described
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, given: Any) -> Any:
+        """Take `1.0` for 1, as JSON Schema does: JSON has one kind of number."""
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in given.items()
+        }
 
     @field_validator("*")
     @classmethod

@@ -12,6 +12,7 @@ from server.api.endpoint import Endpoint
 from server.api.routes import ENDPOINTS
 from tests.integration.conftest import Caller
 
+JSON = {"Content-Type": "application/json"}
 WRONG = {"integer": ("1", "3600", True, False, 1.5), "boolean": ("true", "no", 1, 0)}
 
 
@@ -38,6 +39,17 @@ async def test_only_the_type_itself_is_taken(ann: Caller) -> None:
                 taken.append((endpoint.name, field, value))
             assert "Input should" not in answer.text
     assert taken == []
+
+
+async def test_a_number_that_is_whole_is_a_whole_number(ann: Caller) -> None:
+    """To JSON Schema 1.0 is an integer, and some languages write no other."""
+    whole = await ann.http.post("/api/v1/clusters", content=b'{"workers": 1.0}', headers=JSON)
+    assert whole.status_code == 202, whole.text
+    assert whole.json()["workers"] == 1
+    for beyond in (b"1e300", b"1e400", b"-1e300"):
+        body = b'{"workers": ' + beyond + b"}"
+        answer = await ann.http.post("/api/v1/clusters", content=body, headers=JSON)
+        assert answer.status_code == 422, answer.text
 
 
 def test_every_body_with_a_number_is_tried() -> None:
