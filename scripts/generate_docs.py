@@ -189,13 +189,32 @@ def frame_types(module: ModuleType, base: type[BaseModel]) -> Callable[[], str]:
 
 
 def fields_of(model: type[BaseModel]) -> str:
-    """Name the fields as they are on the wire; `?` may be absent."""
+    """Name the fields as they are on the wire, with their types; `?` may be absent."""
+    schema = model.model_json_schema(mode="serialization")
     named = [
-        f"`{field.alias or name}`{'' if field.is_required() else '?'}"
+        f"`{alias}`{'' if field.is_required() else '?'} "
+        f"({type_of(schema['properties'][alias], schema.get('$defs', {}))})"
         for name, field in model.model_fields.items()
-        if name != "type"
+        if (alias := field.alias or name) != "type"
     ]
     return ", ".join(named) or "-"
+
+
+def type_of(schema: Mapping[str, Any], inner: Mapping[str, Any]) -> str:
+    """Name the type of a value as JSON has it."""
+    match schema:
+        case {"$ref": str(reference)}:
+            return type_of(inner[reference.rpartition("/")[2]], inner)
+        case {"anyOf": [*parts]}:
+            return " or ".join(dict.fromkeys(type_of(part, inner) for part in parts))
+        case {"type": "string", "format": "date-time"}:
+            return "string, a time"
+        case {"type": "string", "format": "uuid"}:
+            return "string, a UUID"
+        case {"oneOf": _}:
+            return "object"
+        case _:
+            return str(schema["type"])
 
 
 def close_codes(closings: Mapping[str, Closing]) -> Callable[[], str]:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from pyk8s.wire.cluster import Cluster, Progress, Step
@@ -194,3 +196,75 @@ def test_every_refusal_of_the_handshake_is_described() -> None:
     rows = re.findall(r"^\| (4\d\d|503) \| (`.*?) \|", PAGE, re.MULTILINE)
     described = {(int(status), code) for status, cell in rows for code in re.findall(r"\w+", cell)}
     assert described == {(error.status, error.code) for error in (*STREAM_ERRORS, *EVERYWHERE)}
+
+
+async def test_of_a_token_and_a_cookie_the_token_counts(ann: Caller, lab_server: LabServer) -> None:
+    async with httpx.AsyncClient(base_url=lab_server.base_url, trust_env=False) as browser:
+        account = {"username": "ann", "password": "correct horse battery"}
+        assert (await browser.post("/api/v1/auth/login", json=account)).status_code == 200
+        cookie = f"pyk8s_session={browser.cookies['pyk8s_session']}"
+    wanted = [
+        ("Bearer pyk8s_wrong", cookie, False),
+        (f"Bearer {ann.token}", "pyk8s_session=wrong", True),
+        (f"Bearer {ann.token}", cookie, True),
+    ]
+    for bearer, sent, is_taken in wanted:
+        headers = {"Authorization": bearer, "Cookie": sent, "Origin": lab_server.origin}
+        async with httpx.AsyncClient(base_url=lab_server.base_url, trust_env=False) as http:
+            answer = await http.get("/api/v1/auth/me", headers=headers)
+        assert answer.status_code == (200 if is_taken else 401), (bearer[:12], sent[:16])
+        try:
+            async with connect(
+                lab_server.base_url.replace("http", "ws") + "/api/v1/stream",
+                subprotocols=[Subprotocol("pyk8s.v1")],
+                additional_headers=headers,
+                proxy=None,
+            ):
+                status = 101
+        except InvalidStatus as refused:
+            status = refused.response.status_code
+        assert status == (101 if is_taken else 401), (bearer[:12], sent[:16])
+
+
+async def test_a_message_may_come_in_fragments(ann: Caller) -> None:
+    async with ann.stream() as socket, asyncio.timeout(20):
+        frame = json.dumps({"type": "ping", "nonce": "über"}, ensure_ascii=False)
+        await socket.send([frame[:9], frame[9:23], frame[23:]])
+        assert json.loads(await socket.recv()) == {"type": "pong", "nonce": "über"}
+
+
+async def test_the_end_of_sse_repeats_the_last_id(ann: Caller) -> None:
+    cluster = await ann.create(name="demo")
+    await ann.until(cluster["id"], "ready")
+    await ann.http.delete("/api/v1/clusters/demo")
+    deleted = await ann.until(cluster["id"], "deleted")
+    answer = await ann.http.get(
+        f"/api/v1/clusters/{cluster['id']}/events", headers={"Accept": "text/event-stream"}
+    )
+    messages = [
+        dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        for block in answer.text.split("\n\n")
+        if "id: " in block
+    ]
+    events = [int(each["id"]) for each in messages if each.get("event", "end") != "end"]
+    assert events == list(range(1, deleted["last_seq"] + 1))
+    last = messages[-1]
+    assert last["event"] == "end"
+    assert int(last["id"]) == events[-1]
+    assert json.loads(last["data"]) == {"seq": events[-1]}
+
+
+async def test_types_are_as_the_page_says(ann: Caller) -> None:
+    cluster = await ann.create(name="demo")
+    await ann.until(cluster["id"], "ready")
+    page = (await ann.http.get("/api/v1/clusters/demo/events")).json()
+    moment = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+    for event in page["items"]:
+        assert moment.fullmatch(event["at"])
+        assert type(event["seq"]) is type(event["version"]) is int
+        assert str(UUID(cluster["id"])) == cluster["id"]
+    tables = PAGE.partition("<!-- generated: client frames -->")[2]
+    assert "`after`? (integer or null)" in tables
+    assert "`heartbeat_seconds` (number)" in tables
+    assert "`epoch` (string, a UUID)" in tables
+    assert "`expires_at` (string, a time)" in tables
