@@ -111,13 +111,14 @@ find_chromium() {
   return 1
 }
 
+install_tools() { install_page_packages && install_spec_tools; }
 fetch_chromium() { find_chromium || true; }
 
 # --- set up ------------------------------------------------------------------
 
 ensure_venv
 ensure_node
-in_background install_page_packages
+in_background install_tools
 if [ "$pace" != fast ]; then in_background fetch_chromium; fi
 install_locked dev server cli
 all_done || exit 1

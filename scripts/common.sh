@@ -192,16 +192,36 @@ ensure_node() {
   export NODE_USE_SYSTEM_CA=1 PATH=$repository/.pyk8s/node/bin:$PATH
 }
 
-# The packages of the page, by its lock, if that changed.
-install_page_packages() {
+# install_node_packages FOLDER WHAT [OPTION]...: by the folder's lock, if that changed.
+install_node_packages() {
   ensure_node
-  local wanted
-  wanted=$("$venv/bin/python" "$repository/scripts/checkout.py" fingerprint frontend/package-lock.json)
-  if [ "$(cat "$repository/frontend/node_modules/.locked" 2> /dev/null)" = "$wanted" ]; then return; fi
-  step "Installing the locked packages of the page"
-  (cd "$repository/frontend" && quietly "$(log_file npm)" npm ci --no-audit --no-fund) \
+  local folder=$1 what=$2 wanted; shift 2
+  wanted=$("$venv/bin/python" "$repository/scripts/checkout.py" fingerprint "$folder/package-lock.json")
+  if [ "$(cat "$repository/$folder/node_modules/.locked" 2> /dev/null)" = "$wanted" ]; then return; fi
+  step "Installing the locked packages of $what"
+  (cd "$repository/$folder" && quietly "$(log_file "npm-${folder//\//-}")" npm ci --no-audit --no-fund "$@") || return 1
+  printf '%s\n' "$wanted" > "$repository/$folder/node_modules/.locked"
+}
+
+install_page_packages() {
+  install_node_packages frontend "the page" \
     || die "the packages of the page could not be installed" "see the lines above; is there a network?"
-  printf '%s\n' "$wanted" > "$repository/frontend/node_modules/.locked"
+}
+
+# Linters and generators that read our descriptions, for tests/spec. Without them those tests are left out.
+# openapi-python-client has an upper bound on typer, so that it has an environment of its own.
+install_spec_tools() {
+  local wanted tools=$repository/.pyk8s/spec
+  install_node_packages tests/spec "the linters of the API" --ignore-scripts || true
+  wanted=$("$venv/bin/python" "$repository/scripts/checkout.py" fingerprint requirements/spec.txt)
+  if [ "$(cat "$tools/.locked" 2> /dev/null)" = "$wanted" ]; then return; fi
+  step "Installing the locked generator of clients"
+  rm -rf "$tools"
+  if "$venv/bin/python" -m venv "$tools" \
+    && quietly "$(log_file spec)" "$tools/bin/python" -m pip install --disable-pip-version-check \
+      --no-input --require-hashes --requirement "$repository/requirements/spec.txt"; then
+    printf '%s\n' "$wanted" > "$tools/.locked"
+  fi
 }
 
 # frontend/out, if its sources changed. The server serves it.

