@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
-from ssl import SSLContext
+from ssl import SSLContext, SSLError
 from typing import Final
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from server.drivers import kube_api, kube_http
 from server.drivers.base import DriverError
 from server.drivers.kube_api import Credentials
 from server.drivers.shared import Shared
-from server.errors import NotReady, Simulated
+from server.errors import NotReady, Simulated, Unavailable
 from server.kube import certificates
 from server.secrets import Sealer
 from server.store import access
@@ -30,8 +30,9 @@ is still in use then is closed when its last user lets go of it."""
 
 RENEW_SECONDS: Final = 0.75 * certificates.SERVER_SECONDS
 """A person's certificate is used for so long; what was asked shortly before that has time left."""
-SIGN_AT_ONCE: Final = 8
-"""Certificates that clusters sign at the same time."""
+SIGN_AT_ONCE: Final = 64
+"""Certificates that clusters sign at the same time. One that a cluster does not sign takes a place
+for `certificates.ISSUE_SECONDS`, so a few clusters must not take them all."""
 
 
 class _As(Enum):
@@ -113,7 +114,14 @@ class Upstreams:
         if way.attempt_id != attempt_id:
             raise NotReady("the cluster was created anew", fix="try again")
         identity = await certificates.issue_for_server(way, self._sealer, username=username)
-        upstream = self._open(cluster_id, way, identity)
+        try:
+            upstream = self._open(cluster_id, way, identity)
+        except (SSLError, ValueError) as error:  # whoever owns the cluster can let it sign anything
+            raise Unavailable(
+                "the certificate that the cluster signed cannot be used",
+                fix="see whether something else answers for its API server",
+                retry_after=5,
+            ) from error
         self._retire(upstream)  # when it was renewed, and its last user has let go of it
         return upstream
 

@@ -64,7 +64,7 @@ def in_words(headers: Headers) -> str:
         f"{name.removeprefix(PREFIX).decode('latin-1')}={value.decode(errors='replace')}"
         for name, value in headers
     )
-    return said[:MAX_SAID_CHARS]
+    return "".join(each if each.isprintable() else "?" for each in said[:MAX_SAID_CHARS])
 
 
 def _is_meant(name: bytes) -> bool:

@@ -32,6 +32,8 @@ class IdentifyingApi(ScriptedApi):
     bodies: list[bytes] = field(default_factory=list)
     signed: int = 0
     signs: bool = True
+    swaps_keys: bool = False
+    """Whether it signs another key than it was asked to."""
     tokens: dict[str, str] = field(default_factory=dict)
     """Of service accounts, by the path at which they are asked for."""
     _requests: dict[bytes, dict[str, Any]] = field(default_factory=dict)
@@ -81,7 +83,7 @@ class IdentifyingApi(ScriptedApi):
             x509.CertificateBuilder()
             .subject_name(asked.subject)
             .issuer_name(issuer.subject)
-            .public_key(asked.public_key())
+            .public_key(issuer.public_key() if self.swaps_keys else asked.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(minutes=5))
             .not_valid_after(now + timedelta(hours=1))

@@ -105,8 +105,11 @@ async def test_a_cluster_that_signs_nothing_answers_nobody_else(
     api.signs = False
     status, _, body = await site.ask(site.at(PODS), "Impersonate-User: bob")
     assert (status, json.loads(body)["reason"]) == (503, "ServiceUnavailable")
+    api.signs, api.swaps_keys = True, True
+    status, _, body = await site.ask(site.at(PODS), "Impersonate-User: bob")
+    assert (status, "cannot be used" in json.loads(body)["message"]) == (503, True)
     assert api.peers == []
-    api.signs = True
+    api.swaps_keys = False
     assert (await site.ask(site.at(PODS), "Impersonate-User: bob"))[0] == 200
 
 

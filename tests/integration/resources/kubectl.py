@@ -81,7 +81,7 @@ async def all_of_it(ann: Caller, path: str, pod: str, folder: Path) -> None:
     assert "ann" in await proxied.run("auth", "whoami")
     assert "yes" in await proxied.run("auth", "can-i", "*", "*")
     await impersonates(ann, path, proxied, folder)
-    await is_a_service_account(proxied, folder)
+    await is_a_service_account(ann, path, proxied, folder)
     await serves_without_flags(proxied)
     inside = ("exec", "-i", pod, "-c", "main", "--")
     assert await proxied.run(*inside, "cat", typed=b"typed") == "typed"
@@ -134,7 +134,7 @@ async def refuses_to_impersonate(proxied: Kubectl, other: tuple[Kubectl, str]) -
             await asyncio.sleep(0.2)
 
 
-async def is_a_service_account(proxied: Kubectl, folder: Path) -> None:
+async def is_a_service_account(ann: Caller, path: str, proxied: Kubectl, folder: Path) -> None:
     """A token of the cluster, joined to the credential, decides who one is inside."""
     text = await anyio.Path(folder / "proxy.yaml").read_text()
     credential = str(YAML(typ="safe", pure=True).load(text)["users"][0]["user"]["token"])
@@ -148,6 +148,16 @@ async def is_a_service_account(proxied: Kubectl, folder: Path) -> None:
     file = folder / "alone.yaml"
     await anyio.Path(file).write_text(text.replace(credential, token))
     assert f"the token of {robot}" in await Kubectl(file).fails("get", "pods")
+    query: dict[str, str | int] = {"service_account": "default/default", "expires_in_seconds": 600}
+    answer = await ann.http.get(f"{path}/kubeconfig", params=query, timeout=60)
+    assert answer.status_code == 200, answer.text
+    await anyio.Path(file).write_text(answer.text)
+    assert robot in await Kubectl(file).run("auth", "whoami")
+    credential = (await ann.http.get(f"{path}/credentials")).json()["items"][0]
+    assert credential["name"] == "service account default/default"
+    revoked = await ann.http.delete(f"{path}/credentials/{credential['id']}")
+    assert revoked.status_code == 204
+    assert "revoked" in await Kubectl(file).fails("auth", "whoami")
 
 
 async def serves_without_flags(proxied: Kubectl) -> None:
