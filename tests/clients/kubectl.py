@@ -19,7 +19,7 @@ from tests.clients.checks import (
 from tests.clients.lab import IMAGE, SHARED, until
 from tests.ports import free_port
 
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
 COPIED_BYTES = 5 * 1024 * 1024
 
 # containerd attaches standard input before standard output: what is said at once may be lost.
@@ -89,7 +89,7 @@ def _writes(steps: Steps, kubectl: Kubectl) -> None:
     folder = kubectl.place.folder
     (folder / "kustomization.yaml").write_text("resources: [app.yaml]\nnamePrefix: k-\n")
     (folder / "app.yaml").write_text(DEPLOYMENT)
-    ready = kubectl("wait", "--for=condition=Available", "deployment/app", "--timeout=60s")
+    ready = kubectl("wait", "--for=condition=Available", "deployment/app", "--timeout=80s")
     steps.step(
         "apply --server-side, wait",
         kubectl("apply", "--server-side", "-f", "-", typed=DEPLOYMENT, says="serverside-applied"),
@@ -103,7 +103,7 @@ def _writes(steps: Steps, kubectl: Kubectl) -> None:
         kubectl("patch", "deployment/app", "-p", '{"spec":{"minReadySeconds":0}}'),
         kubectl("annotate", "deployment/app", "a=b"),
         kubectl("rollout", "restart", "deployment/app", says="restarted"),
-        kubectl("rollout", "status", "deployment/app", "--timeout=60s"),
+        kubectl("rollout", "status", "deployment/app", "--timeout=80s"),
         kubectl("rollout", "history", "deployment/app", says="2"),
         kubectl("rollout", "undo", "deployment/app", says="rolled back"),
     )

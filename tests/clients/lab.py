@@ -158,6 +158,6 @@ def _entered(http: httpx.Client, cluster: dict[str, Any], folder: Path) -> Lab:
         60,
         "the shared pod is accepted",
     )  # fmt: skip
-    ready = ["-n", SHARED, "wait", "--for=condition=Ready", "pod/web", "--timeout=60s"]
-    subprocess.run([*kubectl, *ready], capture_output=True, timeout=90, check=True)
+    ready = ["-n", SHARED, "wait", "--for=condition=Ready", "pod/web", "--timeout=120s"]
+    subprocess.run([*kubectl, *ready], capture_output=True, timeout=150, check=True)
     return Lab(kubeconfigs, cluster["kubernetes_version"])

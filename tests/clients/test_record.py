@@ -22,8 +22,7 @@ def test_every_client_is_recorded_or_has_a_reason(client: Client) -> None:
 
 
 def test_nobody_else_is_recorded() -> None:
-    recorded = record.read()
-    assert {client.name for client in CLIENTS} == {*recorded["clients"], *recorded["not_run"]}
+    assert set(record.read()["clients"]) <= {client.name for client in CLIENTS}
 
 
 @pytest.mark.parametrize(

@@ -50,11 +50,11 @@ def helm_checks(folder: Path, place: Place) -> list[Check]:
         where = ["--kubeconfig", str(place.kubeconfig), "-n", place.namespace]
         return Command([str(folder / "helm"), *arguments, *where], says=says)
 
-    at, wait = str(chart), ("--wait", "--timeout", "60s")
+    at, wait = str(chart), ("--wait", "--timeout", "80s")
     steps = Steps(os.environ | home)
     steps.step("lint", helm("lint", at))
     steps.step("install --wait", helm("install", "app", at, *wait, says="deployed"))
-    steps.step("test", helm("test", "app", "--timeout", "60s", says="Succeeded"))
+    steps.step("test", helm("test", "app", "--timeout", "80s", says="Succeeded"))
     more = ("--set", "replicas=2")
     steps.step("upgrade", helm("upgrade", "app", at, *wait, *more, says="REVISION: 2"))
     steps.step("rollback", helm("rollback", "app", "1", *wait, says="success"))
