@@ -14,7 +14,8 @@ from server.api.audience import SSE
 from server.api.endpoint import Endpoint
 from server.api.problems import MEDIA_TYPE, WWW_AUTHENTICATE, type_of
 from server.api.routes import EVERYWHERE
-from server.errors import LabError
+from server.api.streams import TooManySockets
+from server.errors import LabError, TooManyAttempts, WrongCredentials
 
 SchemaOf = Callable[[type[BaseModel]], dict[str, Any]]
 """Return where the schema of a model is."""
@@ -35,6 +36,9 @@ SUCCESS: Final = {
 BYTES: Final = ("application/gzip", "application/octet-stream")
 WAITS: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 """Refusals that always say when to come back."""
+LIMIT: Final = ("RateLimit", "RateLimit-Policy")
+LIMITED: Final = frozenset({TooManyAttempts, TooManySockets, WrongCredentials})
+"""Refusals that say how much of a limit is left."""
 MAY_WAIT: Final = (HTTPStatus.CONFLICT,)
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
@@ -70,6 +74,17 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "integer", "minimum": 1},
         "example": 5,
     },
+    "RateLimit": {
+        "description": "What is left of the limit for whoever asked, and after how many seconds "
+        "there is more (draft-ietf-httpapi-ratelimit-headers). Absent where nothing is limited.",
+        "schema": {"type": "string"},
+        "example": '"tries";r=0;t=2',
+    },
+    "RateLimit-Policy": {
+        "description": "The limit: of wrong tries, or of streams that are open at once.",
+        "schema": {"type": "string"},
+        "example": '"streams";q=20;qu="concurrent-requests"',
+    },
     "WWW-Authenticate": {
         "description": "How to say who asks (RFC 6750).",
         "schema": {"type": "string"},
@@ -91,7 +106,7 @@ def of(endpoint: Endpoint, schema_of: SchemaOf) -> dict[str, Any]:
     examples = recorded()["answers"].get(endpoint.name, {})
     for status, answer in endpoint.answers.items():
         described: dict[str, Any] = {"description": SUCCESS[status]}
-        sent = endpoint.sends
+        sent = (*endpoint.sends, *(LIMIT if TooManySockets in endpoint.errors else ()))
         if headers := {name: _ref("headers", name) for name in sent}:
             described["headers"] = headers
         if content := dict(_content(endpoint, answer, examples.get(str(status), {}), schema_of)):
@@ -152,6 +167,8 @@ def _refusal(status: int, errors: list[type[LabError]]) -> dict[str, Any]:
         headers["WWW-Authenticate"] = _ref("headers", "WWW-Authenticate")
     if status in WAITS or status in MAY_WAIT:
         headers["Retry-After"] = _ref("headers", "Retry-After")
+    if LIMITED.intersection(errors):
+        headers |= {name: _ref("headers", name) for name in LIMIT}
     return {
         "description": "; ".join(f"`{error.code}`: {error.title}" for error in errors),
         **({"headers": headers} if headers else {}),

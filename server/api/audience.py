@@ -74,6 +74,7 @@ class LongAnswer(StreamingResponse):
             with self._streams.admit(self._principal) as stream:
                 self._scope = scope
                 self._stream = stream
+                self.headers.update(self._streams.limit(self._principal).headers())
                 await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:

@@ -44,8 +44,8 @@ IN_HEADER: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "If-None-Match": (
         "ETags that the client has, separated by commas, or `*`: one that is still so is answered "
-        "with 304.",
-        {"type": "string"},
+        "with 304. What is none is left out.",
+        {"type": "string", "pattern": r"^[\t -~]*$"},
     ),
     "Last-Event-ID": (
         "For the event stream: the last seq that the client has.",

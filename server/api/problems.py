@@ -44,6 +44,8 @@ def response_of(error: LabError) -> Response:
     headers = {"Cache-Control": "no-store"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    if error.limit is not None:
+        headers |= error.limit.headers()
     if error.status == UNAUTHORIZED:
         headers["WWW-Authenticate"] = WWW_AUTHENTICATE
     body = problem_of(error).model_dump_json(exclude_none=True)

@@ -15,12 +15,16 @@ import anyio
 
 from server.api.protocol import Closed
 from server.errors import LabError
+from server.errors.limits import RateLimit
 from server.store import accounts
 from server.store.accounts import Principal
 from server.store.database import Database
 
 SEND_SECONDS: Final = 15.0
 """Who does not take a frame or a piece of an answer for so long is too slow."""
+
+RETRY_SECONDS: Final = 5.0
+"""After so long somebody with too many streams may try again: one may have been closed."""
 
 LOOK_SECONDS: Final = 1.0
 RECHECK_SECONDS: Final = 30.0
@@ -107,7 +111,8 @@ class Streams:
             raise TooManySockets(
                 f"you have {self._per_user} streams open",
                 fix="close a tab or a program; one stream can follow many clusters",
-                retry_after=5,
+                retry_after=RETRY_SECONDS,
+                limit=self.limit(principal),
             )
         stream = Stream(principal, self._close)
         self._count[user_id] += 1
@@ -115,6 +120,12 @@ class Streams:
         if self._is_stopping:
             stream.end(_restart())
         return stream
+
+    def limit(self, principal: Principal) -> RateLimit:
+        """Return how many streams more a user may open."""
+        left = self._per_user - self._count[principal.user.id]
+        reset = None if left > 0 else RETRY_SECONDS
+        return RateLimit("streams", self._per_user, left, reset, unit="concurrent-requests")
 
     def _close(self, stream: Stream) -> None:
         user_id = stream.principal.user.id

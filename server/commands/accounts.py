@@ -212,6 +212,7 @@ async def login(
         raise WrongCredentials(
             "no account has this name with this password",
             fix="try again; an operator can make a new account if the password is lost",
+            limit=throttle.limit(key),
         )
     async with database.transaction() as session:
         return await _open(session, found[0], user_agent, session_lifetime)

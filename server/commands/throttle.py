@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from server.errors import TooManyAttempts
+from server.errors.limits import RateLimit
 
+POLICY = "tries"
 FREE_TRIES = 5
 FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 300.0
@@ -71,17 +73,32 @@ class Throttle:
         Raises:
             TooManyAttempts: it is too early for another one.
         """
-        count, since = self._found(key)
-        if count >= FREE_TRIES:
-            wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** (count - FREE_TRIES))
-            left = since + wait - self._clock()
-            if left > 0:
-                raise TooManyAttempts(
-                    "too many wrong tries",
-                    fix=f"wait {math.ceil(left)} s and try again",
-                    retry_after=math.ceil(left),
-                )
+        left = self._left(key)
+        if left > 0:
+            raise TooManyAttempts(
+                "too many wrong tries",
+                fix=f"wait {math.ceil(left)} s and try again",
+                retry_after=math.ceil(left),
+                limit=self.limit(key),
+            )
+        count, _ = self._found(key)
         self._note(key, min(count + 1, MOST_COUNTED), self._clock())
+
+    def limit(self, key: str) -> RateLimit:
+        """Return how many tries of a key are left, or when there is another one."""
+        count, _ = self._found(key)
+        left = self._left(key)
+        if count < FREE_TRIES:
+            return RateLimit(POLICY, FREE_TRIES, FREE_TRIES - count)
+        return RateLimit(POLICY, FREE_TRIES, 0 if left > 0 else 1, left if left > 0 else None)
+
+    def _left(self, key: str) -> float:
+        """Return how many seconds a key has to wait for its next try."""
+        count, since = self._found(key)
+        if count < FREE_TRIES:
+            return 0.0
+        wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** (count - FREE_TRIES))
+        return max(0.0, since + wait - self._clock())
 
     def _found(self, key: str) -> tuple[int, float]:
         for count, keys in enumerate(self._by_count):

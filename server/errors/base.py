@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from pyk8s.wire.service import FieldError
+from server.errors.limits import RateLimit
 
 
 class LabError(Exception):
@@ -24,12 +25,14 @@ class LabError(Exception):
         fix: str | None = None,
         errors: Sequence[FieldError] | None = None,
         retry_after: float | None = None,
+        limit: RateLimit | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.fix = fix
         self.errors = list(errors) if errors is not None else None
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class Internal(LabError):

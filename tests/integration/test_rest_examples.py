@@ -175,7 +175,8 @@ def headers_beyond(described: Json, answer: httpx.Response, name: str) -> list[s
     known = {header.lower() for header in described.get("headers", {})}
     sent = {header.lower() for header in answer.headers}
     wrong = [f"{name} sends {header}" for header in sent - known - EVERYWHERE]
-    optional = {"link", "set-cookie"}  # of a last page; of a device that is known
+    # Of a last page; of a device that is known; of what is no stream.
+    optional = {"link", "set-cookie", "ratelimit", "ratelimit-policy"}
     return wrong + [f"{name} does not send {header}" for header in known - sent - optional]
 
 
