@@ -97,7 +97,7 @@ async def opened(way: Way, count: int) -> AsyncIterator[float]:
 
         async def one() -> aiohttp.ClientResponse:
             answer = await session.get(way.url + WATCHED)
-            assert answer.status == httpx.codes.OK, answer.status
+            assert answer.status == httpx.codes.OK, (answer.status, await answer.text())
             assert await answer.content.readany(), "the watch ended"
             return answer
 
