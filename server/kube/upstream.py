@@ -4,6 +4,7 @@ import asyncio
 import time
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
@@ -63,14 +64,15 @@ class Upstreams:
     has another address and other certificates.
     """
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(
+        self, database: Database, sealer: Sealer, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`clock`: the time of day in seconds. Certificates end while a machine sleeps."""
         self._database = database
         self._sealer = sealer
         self._kept: OrderedDict[tuple[UUID, _As], Upstream] = OrderedDict()
-        # By the time of day, not by a clock that stops while the machine sleeps: certificates
-        # do not.
         self._of_persons = Shared[tuple[UUID, UUID, str], Upstream](
-            seconds=RENEW_SECONDS, at_once=SIGN_AT_ONCE, clock=time.time
+            seconds=RENEW_SECONDS, at_once=SIGN_AT_ONCE, clock=clock
         )
         self._retired: set[aiohttp.ClientSession] = set()
         self._closing: set[asyncio.Task[None]] = set()

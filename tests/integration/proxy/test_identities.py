@@ -4,14 +4,18 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from ruamel.yaml import YAML
 
+from server.kube.upstream import RENEW_SECONDS, Upstreams
 from server.proxy import impersonation
+from server.store import access
 from tests.integration.proxy import identifying
 from tests.integration.proxy.conftest import Site, read_head
 from tests.integration.proxy.identifying import PROXY, IdentifyingApi
@@ -111,6 +115,30 @@ async def test_a_cluster_that_signs_nothing_answers_nobody_else(
     assert api.peers == []
     api.swaps_keys = False
     assert (await site.ask(site.at(PODS), "Impersonate-User: bob"))[0] == 200
+
+
+async def test_a_certificate_is_renewed_before_it_ends(site: Site, api: IdentifyingApi) -> None:
+    now = [1_000_000.0]
+    database, sealer = site.server.state["database"], site.server.state["sealer"]
+    async with database.reading() as reading:
+        way = await access.way_into(reading, UUID(site.mine))
+    assert way is not None
+    ann = (UUID(site.mine), way.attempt_id, "ann")
+    async with aclosing(Upstreams(database, sealer, clock=lambda: now[0])) as upstreams:
+        first = await upstreams.as_person(*ann)
+        now[0] += RENEW_SECONDS - 1
+        assert await upstreams.as_person(*ann) is first
+        session = first.session
+        async with asyncio.timeout(30), session.get(f"{first.url}/watch") as watch:
+            now[0] += 2
+            assert (await upstreams.as_person(*ann)).session is not session
+            for number in range(5):
+                assert await watch.content.readline() == b"line %d\n" % number
+        assert api.signed == 2
+        del first, watch
+        async with asyncio.timeout(10):
+            while not session.closed:  # its last user has let go of it
+                await asyncio.sleep(0.01)
 
 
 async def test_exec_is_under_the_impersonated_name_too(site: Site, api: IdentifyingApi) -> None:
