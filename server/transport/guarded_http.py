@@ -45,6 +45,10 @@ MAX_TRAILER_BYTES: Final = 8 * 1024
 MAX_PIPELINED: Final = 8
 """Requests that wait for the answer to one before them."""
 
+MAX_PIPELINED_BYTES: Final = 32 * 1024
+"""What the heads of those take together. They wait for as long as the answer lasts, and an answer
+to a watch lasts for hours."""
+
 MAX_IGNORED_BYTES: Final = 256 * 1024
 """Of what comes after a refusal. Whoever sends more does not wait for an answer."""
 
@@ -221,7 +225,7 @@ class GuardedHttp(HttpToolsProtocol):
         is_upgrade = self.parser.should_upgrade() and self._should_upgrade()
         if is_upgrade and with_body:
             raise BadRequest(BAD_REQUEST, "a request for an upgrade has no body")
-        if self._is_busy and (is_upgrade or with_body or len(self.pipeline) >= MAX_PIPELINED):
+        if self._is_busy and (is_upgrade or with_body or not self._may_wait()):
             # Answers have an order, and memory an end.
             detail = "this request came before the answer to the one before it was complete"
             raise BadRequest(BAD_REQUEST, detail)
@@ -268,6 +272,12 @@ class GuardedHttp(HttpToolsProtocol):
     def _is_busy(self) -> bool:
         """Whether an answer is not complete."""
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _may_wait(self) -> bool:
+        """Return whether the request that is read may wait behind those that wait already."""
+        heads = [cycle.scope["headers"] for cycle, _ in self.pipeline]
+        taken = sum(_size_of(head) for head in [*heads, self.headers])
+        return len(heads) < MAX_PIPELINED and taken <= MAX_PIPELINED_BYTES
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
@@ -396,3 +406,7 @@ _REFUSAL_HEADERS: Final = [
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"connection", b"close"),
 ]
+
+
+def _size_of(head: list[tuple[bytes, bytes]]) -> int:
+    return sum(HEADER_BYTES + len(name) + len(value) for name, value in head)

@@ -82,3 +82,18 @@ async def test_whole_requests_and_ended_connections_count_no_longer(
             return counting.total == 0
 
         await eventually(is_empty)
+
+
+async def test_heads_that_wait_for_an_answer_are_few_or_small(settings: Settings) -> None:
+    get = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+    large = get + b"A: " + b"a" * 20_000 + b"\r\n\r\n"
+    end = get + b"Connection: close\r\n\r\n"
+    async with listeners(settings) as site:
+        async with site.connected(API) as peer:
+            await peer.send(get + b"\r\n" + large + end)
+            assert len(statuses_in(await peer.ended())) == 3
+        async with site.connected(API) as peer:
+            await peer.send(get + b"\r\n" + large * 2 + end)
+            statuses = statuses_in(await peer.ended())
+    assert len(statuses) == 3
+    assert statuses[2] == 400
