@@ -153,7 +153,8 @@ class ClusterIsolation:
             f"see `iptables -S | grep {self._names.chain}` on the machine of Docker; or make rules "
             "by hand, and set PYK8S_CLUSTER_ISOLATION=off: "
             f"iptables -I INPUT -i {self._names.bridges}+ -m conntrack --ctstate NEW -j DROP; "
-            f"iptables -I DOCKER-USER -i {self._names.bridges}+ -d 169.254.0.0/16 -j DROP"
+            f"iptables -I DOCKER-USER -i {self._names.bridges}+ -d 169.254.0.0/16,100.100.100.200,"
+            "168.63.129.16,192.0.0.192 -j DROP"
         )
 
     async def _look(self) -> None:

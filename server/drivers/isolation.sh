@@ -47,6 +47,11 @@ to_port_53() { # to_port_53 CHAIN ADDRESS
   for each in udp tcp; do echo "-A $1 -d $2 -p $each --dport 53 -j RETURN"; done
 }
 
+# Where clouds have their metadata, and in it the credentials of the machine: most of them (RFC 3927),
+# Alibaba Cloud, Azure's WireServer, and what Oracle's first generation has.
+metadata4="169.254.0.0/16 100.100.100.200 168.63.129.16 192.0.0.192"
+metadata6="fd00:ec2::/32 fd20:ce::/32" # AWS, Google
+
 rules4() {
   begin "$1"
   # Docker asks the host's resolver in a node's name; some clouds have theirs beside the metadata.
@@ -54,8 +59,10 @@ rules4() {
   for resolver in $(sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf); do
     case $resolver in 127.* | *:*) ;; *) to_port_53 "$chain-I" "$resolver" ;; esac
   done
-  to_port_53 "$chain-F" 169.254.0.0/16
-  echo "-A $chain-F -d 169.254.0.0/16 -j DROP"
+  for each_cloud in $metadata4; do
+    to_port_53 "$chain-F" "$each_cloud"
+    echo "-A $chain-F -d $each_cloud -j DROP"
+  done
   # A port that a container publishes on an address of the host.
   echo "-A $chain-F -m conntrack --ctstate DNAT -j DROP"
   # Docker keeps its networks apart as well; without physdev that has to do.
@@ -65,7 +72,7 @@ rules4() {
 
 rules6() {
   begin "$1"
-  echo "-A $chain-F -d fd00:ec2::/32 -j DROP"
+  for each_cloud in $metadata6; do echo "-A $chain-F -d $each_cloud -j DROP"; done
   # The clusters' networks have IPv4 only.
   if [ "$1" = bridged ]; then echo "-A $chain-F -j DROP"; fi
   printf '%s\n' "-A $chain-I -j DROP" COMMIT

@@ -8,7 +8,9 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from itertools import product
 from subprocess import PIPE, Popen, run
+from typing import Final
 from uuid import UUID, uuid4
 
 import pytest
@@ -146,9 +148,13 @@ def port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+METADATA: Final = ("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+"""Of most clouds, of Alibaba Cloud, of Azure and of Oracle."""
+
+
 @contextmanager
 def metadata() -> Iterator[str]:
-    """Play a cloud's metadata service: a machine beyond the host that has its address."""
+    """Play the clouds' metadata services: a machine beyond the host that has their addresses."""
     name = f"pk{uuid4().hex[:8]}"
     there = ["ip", "netns", "exec", name]
     outside, inside = f"{name}a", f"{name}b"
@@ -166,6 +172,8 @@ def metadata() -> Iterator[str]:
             [*there, "ip", "addr", "add", "169.254.169.254/24", "dev", inside],
             [*there, "ip", "link", "set", inside, "up"],
             [*there, "ip", "route", "add", "default", "via", "169.254.169.1"],
+            *([*there, "ip", "addr", "add", f"{each}/32", "dev", inside] for each in METADATA[1:]),
+            *(["ip", "route", "add", each, "via", METADATA[0]] for each in METADATA[1:]),
         ):
             run(argv, check=True)
         process = Popen([*there, sys.executable, "-c", listen], stdout=PIPE)
@@ -268,11 +276,12 @@ async def test_metadata_of_a_cloud_is_closed_and_its_resolver_is_not(site: Site)
     host_is_ours()
     node = await site.node()
     with metadata() as name:
-        for port in (80, 53):
-            assert connects(node, "169.254.169.254", port), (name, port)
+        for address, port in product(METADATA, (80, 53)):
+            assert connects(node, address, port), (name, address, port)
         assert (await site.look()).ok
-        assert not connects(node, "169.254.169.254", 80)
-        assert connects(node, "169.254.169.254", 53)
+        for address in METADATA:
+            assert not connects(node, address, 80), address
+            assert connects(node, address, 53), address
 
 
 @pytest.mark.docker
