@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 with the limits that it lacks: sizes, times, and one answer a request."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Final, cast
 
 import httptools
@@ -275,9 +276,9 @@ class GuardedHttp(HttpToolsProtocol):
 
     def _may_wait(self) -> bool:
         """Return whether the request that is read may wait behind those that wait already."""
-        heads = [cycle.scope["headers"] for cycle, _ in self.pipeline]
-        taken = sum(_size_of(head) for head in [*heads, self.headers])
-        return len(heads) < MAX_PIPELINED and taken <= MAX_PIPELINED_BYTES
+        waiting = sum(_size_of(cycle.scope["headers"]) for cycle, _ in self.pipeline)
+        taken = waiting + _size_of(self.headers)
+        return len(self.pipeline) < MAX_PIPELINED and taken <= MAX_PIPELINED_BYTES
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
@@ -408,5 +409,5 @@ _REFUSAL_HEADERS: Final = [
 ]
 
 
-def _size_of(head: list[tuple[bytes, bytes]]) -> int:
+def _size_of(head: Iterable[tuple[bytes, bytes]]) -> int:
     return sum(HEADER_BYTES + len(name) + len(value) for name, value in head)
