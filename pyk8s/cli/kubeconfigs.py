@@ -77,9 +77,16 @@ def register(app: typer.Typer) -> None:
         expires: Expires = None,
         by_exec: Exec = False,
         account: Account = None,
+        raw: Annotated[
+            bool,
+            typer.Option("--raw", help="Print what the server sent unchecked: to look at only."),
+        ] = False,
     ) -> None:
-        """Print a kubeconfig for a cluster. Without --exec it is a secret."""
-        from pyk8s.client import kubeconfig_text
+        """Print a kubeconfig for a cluster. Without --exec it is a secret.
+
+        A kubeconfig from a server that names a command or a file of this machine is refused.
+        """
+        from pyk8s.client import kubeconfig, kubeconfig_text
 
         _check(endpoint, by_exec, account)
         async with session.lab() as lab:
@@ -88,11 +95,12 @@ def register(app: typer.Typer) -> None:
                 entries = await _exec_entries(lab, cluster, expires)
                 session.data(kubeconfig_text.put("", entries, switch=True))
             else:
-                session.data(
-                    await cluster.kubeconfig(
-                        endpoint, expires_in_seconds=expires, service_account=account
-                    )
+                text = await cluster.kubeconfig(
+                    endpoint, expires_in_seconds=expires, service_account=account
                 )
+                if not raw:
+                    kubeconfig.read_entries(text, context=context_name(cluster.name))
+                session.data(text)
 
     @command(group, "merge")
     async def _(

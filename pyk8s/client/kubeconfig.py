@@ -205,7 +205,10 @@ def read_entries(text: str, *, context: str, cluster_id: str | None = None) -> E
     Raises:
         KubeconfigProblem: it holds something else.
     """
-    document = kubeconfig_text.read_plain(text)
+    try:
+        document = kubeconfig_text.read_plain(text)
+    except KubeconfigProblem as problem:
+        raise _not_plain(problem.detail) from problem
     found = {}
     for section, key in kubeconfig_text.SECTIONS.items():
         items = document.get(section) or []
@@ -214,13 +217,16 @@ def read_entries(text: str, *, context: str, cluster_id: str | None = None) -> E
         if isinstance(value, dict):
             strange |= {name for name, each in value.items() if not isinstance(each, str)}
         if strange or value is None:
-            raise KubeconfigProblem(
-                f"The server's kubeconfig is not a plain one: look at {section}"
-                f" ({', '.join(sorted(map(str, strange)))}).",
-                fix="Look at it: pyk8s kubeconfig get NAME",
-            )
+            raise _not_plain(f"look at {section} ({', '.join(sorted(map(str, strange)))}).")
         found[section] = value
     return Entries(context, found["clusters"], found["users"], cluster_id)
+
+
+def _not_plain(why: str) -> KubeconfigProblem:
+    return KubeconfigProblem(
+        f"The server's kubeconfig is not a plain one: {why}",
+        fix="Look at it, and do not use it: pyk8s kubeconfig get NAME --raw",
+    )
 
 
 def endpoint_of(entries: Entries) -> Endpoint:

@@ -35,6 +35,24 @@ def test_get_prints_it(lab: Cli) -> None:
     assert lab("kubeconfig", "get", "demo", "--endpoint", "direct").out == SENT
 
 
+@pytest.mark.parametrize(
+    "entry",
+    ["exec: {command: sh}", "tokenFile: /etc/hosts", "client-key: /etc/hosts", "a: &b c"],
+)
+def test_get_prints_nothing_that_kubectl_would_run_or_send(lab: Cli, entry: str) -> None:
+    sent = SENT.replace("client-key-data: Qg==", entry)
+    assert sent != SENT
+    lab.api = lambda request: (
+        httpx.Response(200, text=sent)
+        if request.url.path.endswith("/kubeconfig")
+        else httpx.Response(200, json=cluster_document(phase="ready"))
+    )
+    run = lab("kubeconfig", "get", "demo")
+    assert (run.code, run.out) == (1, "")
+    assert "--raw" in run.err
+    assert lab("kubeconfig", "get", "demo", "--raw").out == sent
+
+
 def test_merge_and_remove_use_the_file_that_kubectl_uses(
     lab: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
