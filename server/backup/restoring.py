@@ -110,6 +110,11 @@ class _Cursor:
 
 async def _load(manifest: Manifest, cursor: _Cursor, loading: dump.Loading, stage: Stage) -> None:
     for table in manifest.tables:
+        if table.name not in loading.tables:
+            raise Refused(
+                f"the backup has rows of {table.name!r}, which is no table of this server's",
+                "take another backup",
+            )
         columns = dump.Table(table.name, table.columns)
         rows = await loading.copy(columns, _rows(table, cursor))
         if rows != table.rows:

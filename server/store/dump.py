@@ -128,14 +128,31 @@ async def servers_on(url: str) -> int:
 class Loading:
     """An open transaction that fills a database. It is all there at its end, or nothing is."""
 
-    def __init__(self, connection: AsyncConnection, raw: asyncpg.Connection) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        raw: asyncpg.Connection,
+        *,
+        schema: str,
+        tables: frozenset[str],
+    ) -> None:
         self._connection = connection
         self._raw = raw
+        self._schema = schema
+        self.tables = tables
+        """The names of those that it fills: what a backup names besides them is none of ours."""
 
     async def copy(self, table: Table, rows: AsyncIterator[bytes]) -> int:
-        """Load a table; return how many rows came."""
+        """Load one of `tables`; return how many rows came.
+
+        The schema is named: PostgreSQL looks for a table in its own catalog first.
+        """
         status: str = await self._raw.copy_to_table(
-            table.name, columns=table.columns, source=rows, format="text"
+            table.name,
+            schema_name=self._schema,
+            columns=table.columns,
+            source=rows,
+            format="text",
         )
         return int(status.rpartition(" ")[2])
 
@@ -167,10 +184,11 @@ async def loading(url: str, *, revision: str, replace: bool) -> AsyncIterator[Lo
             await _make_empty(raw, replace=replace)
             await connection.run_sync(lambda each: migrate.upgrade_open(each, revision))
             # Migrations write rows of their own; those of the backup come in their place.
-            names = [row["relname"] for row in await raw.fetch(_TABLES)]
-            listed = ", ".join(f'"{name}"' for name in names if name != VERSION_TABLE)
+            names = {row["relname"] for row in await raw.fetch(_TABLES)} - {VERSION_TABLE}
+            listed = ", ".join(f'"{name}"' for name in sorted(names))
             await raw.execute(f"TRUNCATE {listed}")
-            yield Loading(connection, raw)
+            schema = await raw.fetchval("SELECT current_schema()")
+            yield Loading(connection, raw, schema=schema, tables=frozenset(names))
     finally:
         await engine.dispose()
 

@@ -7,7 +7,7 @@ import json
 import ssl
 import stat
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -324,8 +324,36 @@ async def test_a_failed_load_leaves_nothing(
     await restore(after, file)
 
 
+@pytest.mark.parametrize("name", ["pg_description", "alembic_version", "no_such_table"])
+async def test_rows_of_no_table_of_ours_are_refused(
+    before: Settings, after: Settings, empty_url: str, name: str
+) -> None:
+    """PostgreSQL's own catalog comes first where a table is looked for by its name alone."""
+    file = io.BytesIO()
+    async with serving(before):
+        await take(before, file)
+
+    def add(manifest: dict[str, Any]) -> None:
+        described = {"name": name, "columns": ["description"], "rows": 0}
+        manifest["tables"].append(described)
+
+    with pytest.raises(Refused, match=f"rows of '{name}'"):
+        await restore(after, with_manifest(file, add))
+    await restore(after, file)
+
+
 def one_row_more(file: io.BytesIO, table: str) -> io.BytesIO:
     """Let the manifest say that a table has one row more than it has."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        [described] = [each for each in manifest["tables"] if each["name"] == table]
+        described["rows"] += 1
+
+    return with_manifest(file, change)
+
+
+def with_manifest(file: io.BytesIO, change: Callable[[dict[str, Any]], None]) -> io.BytesIO:
+    """Return a backup whose manifest is changed."""
     changed = io.BytesIO()
     file.seek(0)
     with (
@@ -338,8 +366,7 @@ def one_row_more(file: io.BytesIO, table: str) -> io.BytesIO:
             data = content.read()
             if info.name == "manifest.json":
                 manifest = json.loads(data)
-                [described] = [each for each in manifest["tables"] if each["name"] == table]
-                described["rows"] += 1
+                change(manifest)
                 data = json.dumps(manifest).encode()
             info.size = len(data)
             new.addfile(info, io.BytesIO(data))
