@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from http import HTTPStatus
 from pathlib import Path
+from typing import BinaryIO
 
 PROXY_BESIDE = 443
 MAX_PORT = 65535
@@ -94,6 +95,13 @@ def _ended(seconds: float) -> bool:
     return True
 
 
+def _open_log() -> BinaryIO:
+    """Open the log for nobody else to read: a start prints the setup code into it."""
+    descriptor = os.open(log_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)  # one that is there already
+    return os.fdopen(descriptor, "ab")
+
+
 def start(host: str, port: int) -> None:
     """Start the server in a session of its own and wait until it can work."""
     if not _listens_already(port):
@@ -101,7 +109,7 @@ def start(host: str, port: int) -> None:
     stop()
     _expect_free(host, port)
     data_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
-    with log_path().open("ab") as log:
+    with _open_log() as log:
         begin = log.tell()
         server = subprocess.Popen(
             [sys.executable, "-m", "server"],

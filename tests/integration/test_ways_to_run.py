@@ -121,11 +121,15 @@ def test_a_server_that_was_started_otherwise_is_left_alone(data_dir: Path) -> No
 def test_the_start_prints_the_setup_code_while_it_is_needed(data_dir: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
+    data_dir.chmod(0o755)
+    (data_dir / "server.log").touch(0o644)
     started = local(data_dir, "start", "--port", str(port), PYK8S_SETUP_CODE="always")
     assert started.returncode == 0, started.stderr
     code = (data_dir / "setup-code").read_text().strip()
     assert f"Setup code {code} " in started.stdout
     assert code in (data_dir / "server.log").read_text()
+    readable = [each.name for each in data_dir.iterdir() if each.stat().st_mode & 0o077]
+    assert not {"server.log", "setup-code", "secret.key"}.intersection(readable)
     account = {"username": "ann", "password": "correct horse battery", "setup_code": code}
     assert httpx.post(f"{url}/api/v1/auth/register", json=account).status_code == 201
     again = local(data_dir, "start", "--port", str(port), PYK8S_SETUP_CODE="always")
