@@ -81,6 +81,10 @@ def _inspect(body: bytes, *, bearer: Bearer, username: str) -> bytes:
     spec = part(review, "spec") if isinstance(review, dict) else {}
     token = spec.get("token")
     if not isinstance(token, str) or not token.startswith(CREDENTIAL_PREFIX):
+        if CREDENTIAL_PREFIX.encode() in body:  # a name that comes twice, a space before it
+            raise Refusal(
+                400, "BadRequest", "a credential of this server's is reviewed in spec.token only"
+            )
         return body
     secret, _, of_cluster = token.partition(".")
     if secret != bearer.secret:

@@ -281,6 +281,9 @@ async def test_a_review_of_the_credential_is_answered_and_goes_nowhere(
     assert (status, said["status"].get("authenticated", False)) == (201, False)
     status, said = await review(site, site.token, path=REVIEWS.replace("token", "%74oken"))
     assert (status, said["status"]["user"]["username"]) == (201, "ann")
+    for hidden in (f" {site.token}", f"Bearer {site.token}"):
+        status, said = await review(site, hidden)
+        assert (status, said["reason"]) == (400, "BadRequest")
     assert api.heads == []
 
 
