@@ -14,7 +14,9 @@ COOKIE: Final = b"pyk8s_app"
 SECURE_COOKIE: Final = b"__Host-pyk8s_app"
 """Under https: no page of a neighbouring host can set one of this name."""
 
-OURS: Final = frozenset({COOKIE, SECURE_COOKIE, b"pyk8s_session", b"__Host-pyk8s_session"})
+OURS: Final = frozenset({COOKIE, SECURE_COOKIE}) | {
+    prefix + name for prefix in (b"", b"__Host-") for name in (b"pyk8s_session", b"pyk8s_device")
+}
 """Cookies that no app sees or sets."""
 
 HOP_BY_HOP: Final = frozenset(
@@ -62,7 +64,9 @@ def towards_app(headers: Headers, *, scheme: str, upgrade: bool) -> Headers:
     dropped = HOP_BY_HOP | SAID_BY_US | (named_in_connection(headers) - {b"upgrade"})
     passed: Headers = []
     for name, value in headers:
-        if name in dropped or name.startswith(b"x-forwarded-"):
+        # CGI and WSGI give an app both spellings under one name.
+        said = name.replace(b"_", b"-")
+        if name in dropped or said in SAID_BY_US or said.startswith(b"x-forwarded-"):
             continue
         if name.startswith(b"sec-websocket-") and not upgrade:
             continue

@@ -11,13 +11,18 @@ def towards_app(*pairs: tuple[bytes, bytes], upgrade: bool = False) -> dict[byte
 
 def test_an_app_sees_no_cookie_of_ours() -> None:
     cookies = b"a=1; pyk8s_app=secret; pyk8s_session=s; __Host-pyk8s_session=t; b=2"
+    cookies += b"; pyk8s_device=d; __Host-pyk8s_device=e"
     assert towards_app((b"cookie", cookies))[b"cookie"] == b"a=1; b=2"
     assert b"cookie" not in towards_app((b"cookie", b"pyk8s_app=secret"))
 
 
 def test_an_app_hears_from_us_where_it_is_seen() -> None:
     got = towards_app(
-        (b"x-forwarded-host", b"evil"), (b"forwarded", b"host=evil"), (b"x-real-ip", b"1.2.3.4")
+        (b"x-forwarded-host", b"evil"),
+        (b"forwarded", b"host=evil"),
+        (b"x-real-ip", b"1.2.3.4"),
+        (b"x_forwarded_for", b"1.2.3.4"),
+        (b"x_real-ip", b"1.2.3.4"),
     )
     assert got == {b"x-forwarded-host": b"web-1.localhost:8444", b"x-forwarded-proto": b"http"}
 
