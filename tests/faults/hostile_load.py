@@ -71,6 +71,7 @@ class HostileReport:
     done: dict[str, int] = dataclasses.field(default_factory=dict)
     """How often each attack was carried out to its end, whatever the server answered. A terminal
     that stays open is not counted here."""
+    registrations_answered: int = 0
     terminals_opened: int = 0
     terminals_open: int = 0
     terminals_open_at_most: int = 0
@@ -98,7 +99,7 @@ class HostileLoad:
             yield "trailers_of_apps", partial(trailers, config.apps_url)
         for _ in range(SLOW_BODIES):
             yield "slow_body", partial(slow_body, config.url)
-        yield "registers", partial(registers, config.url)
+        yield "registers", partial(registers, config.url, self._note_registration)
         for _ in range(SLOW_UPLOADS):
             yield "slow_upload", self._slow_upload
         if "archive" in config.attacks:
@@ -123,6 +124,9 @@ class HostileLoad:
                 await attack()
             self.report.done[name] = self.report.done.get(name, 0) + 1
             await asyncio.sleep(PAUSE_SECONDS)
+
+    def _note_registration(self) -> None:
+        self.report.registrations_answered += 1
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -225,7 +229,7 @@ async def slow_body(url: str) -> None:
         writer.close()
 
 
-async def registers(url: str) -> None:
+async def registers(url: str, answered: Callable[[], None]) -> None:
     """Register the same taken name hundreds of times, a hundred at once."""
     limits = httpx.Limits(max_connections=REGISTER_CONNECTIONS)
     body = {"username": "person-0", "password": "correct horse battery"}
@@ -233,6 +237,7 @@ async def registers(url: str) -> None:
     async def one(http: httpx.AsyncClient) -> None:
         with contextlib.suppress(httpx.HTTPError):
             await http.post(f"{url}/api/v1/auth/register", json=body)
+            answered()
 
     async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS, limits=limits) as http:
         await asyncio.gather(*(one(http) for _ in range(REGISTERS)))

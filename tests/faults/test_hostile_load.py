@@ -332,11 +332,11 @@ async def test_hostile_load_takes_the_server_from_nobody(
             "trailers_of_api",
             "trailers_of_apps",
             "slow_body",
-            "registers",
             "archive",
             "endless",
             "endless_proxy",
         }
+        assert report.registrations_answered > 0
         assert report.terminals_open_at_most == TERMINALS
         assert report.terminal_bytes > MIB  # some of them flood
         assert max(storm.resident) - max(calm.resident) < MAX_GROWTH_BYTES

@@ -16,12 +16,12 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 MIB: Final = 2**20
 CLIENTS: Final = 50
-WARM: Final = 6000
+WARM: Final = 4000
 """Connections after which the allocator, the buffers of 50 connections at once and what waits for
 the garbage collector have come to their size: about 30 MiB, most of it by the first 2,000."""
-MORE: Final = 10_000
+MORE: Final = 6000
 MAX_GROWTH_BYTES: Final = 15 * MIB
-"""A leak of 2 KiB for each connection would be 20 MiB; a context or session is more."""
+"""A leak of 3 KiB for each connection would be 18 MiB; a context or session is more."""
 REQUEST: Final = b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
