@@ -12,6 +12,7 @@ import pytest
 
 from server.config import Settings
 from server.errors import LabError
+from server.secrets import CREDENTIAL_PREFIX
 from server.store import database
 from tests.integration.conftest import Caller, LabServer, serving
 from tests.ports import free_port
@@ -44,7 +45,7 @@ def request_of(kind: str, number: int, server: LabServer, ann: Caller) -> httpx.
             headers = {"Cookie": f"pyk8s_session={number}"}
         case "made-up credentials":
             url = f"https://127.0.0.1:{settings.proxy_port}/clusters/x/"
-            headers = {"Authorization": f"Bearer {number}"}
+            headers = {"Authorization": f"Bearer {CREDENTIAL_PREFIX}{number}"}
         case "made-up apps":
             url = f"http://127.0.0.1:{settings.apps_port}/"
             headers = {"Host": f"a{number}.localhost:{settings.apps_port}"}

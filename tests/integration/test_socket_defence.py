@@ -195,8 +195,10 @@ async def test_half_a_request_is_not_waited_for(
     caplog.set_level(logging.WARNING)
     monkeypatch.setattr(guarded_http, "HEAD_SECONDS", 1.0)
     monkeypatch.setattr(guarded_http, "BODY_SECONDS", 2.0)
-    whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-    body = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    body = (
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    )
     halves = {
         "nothing": b"",
         "half a head": b"GET / HTTP/1.1\r\nHost:",
