@@ -43,7 +43,7 @@ def beginnings(url: str) -> list[bytes]:
     """Give what some of them say before they fall silent."""
     return [
         b"",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
         b"\r\n",
         handshake(url, None)[:-2],
         b"POST /api/v1/auth/login HTTP/1.1\r\n",

@@ -14,7 +14,7 @@ from tests.integration.listeners import LISTENERS, PROXY, Listeners, listeners
 
 POOL = "127.66.0.0/16"
 WITHIN = "127.66.3.4"
-HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 async def is_refused(site: Listeners, listener: str, **how: Any) -> bool:

@@ -153,7 +153,7 @@ async def test_a_reader_that_takes_nothing_is_hung_up_on(
     async with AsyncExitStack() as stack:
         for asked in (f"{path}/log?follow=1", f"{path}/events"):
             slow = await stack.enter_async_context(peer(ann.base_url, receive_buffer=4096))
-            head = f"GET {asked} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+            head = f"GET {asked} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
             await slow.send(f"{head}Authorization: Bearer {ann.token}\r\n\r\n".encode())
             await slow.head()
         async with asyncio.timeout(20):

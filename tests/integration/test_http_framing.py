@@ -219,16 +219,16 @@ async def test_trailers_do_not_sign_in(site: Listeners) -> None:
     ann = await sign_up(site.server, "ann")
     await ann.http.aclose()
     sent = (
-        b"POST /api/v1/auth/logout HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b"POST /api/v1/auth/logout HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         + CHUNKED
         + b"\r\n2\r\n{}\r\n0\r\nAuthorization: Bearer %s\r\n\r\n" % ann.token.encode()
     )
     assert statuses_in(await said_to(site, API, sent)) == [401]
 
 
-SLOW: Final = b"GET /readyz?verbose HTTP/1.1\r\nHost: x\r\n\r\n"
+SLOW: Final = b"GET /readyz?verbose HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BEHIND: Final[dict[str, bytes]] = {
-    "an upgrade": b"GET /api/v1/stream HTTP/1.1\r\nHost: x\r\n" + UPGRADE + b"\r\n",
+    "an upgrade": b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n" + UPGRADE + b"\r\n",
     "a body": POST + b"Content-Length: 2\r\n\r\n{}",
     "no request": b"GET * \r\n\r\n",
     "a request without a host": b"GET /healthz HTTP/1.1\r\n\r\n",
@@ -261,7 +261,7 @@ async def test_what_follows_a_body_has_a_limit(site: Listeners, listener: str) -
         "one extension": b"\r\n1;" + b"b" * 500_000,
     }.items():
         async with site.connected(listener) as peer:
-            path = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\n"
+            path = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\n"
             await peer.send(path + b"Content-Type: application/json\r\n" + CHUNKED)
             await peer.send(piece)
             for _ in range(20):
@@ -293,7 +293,7 @@ async def test_nothing_is_kept_of_a_connection_that_has_ended(site: Listeners) -
 
 async def test_a_head_of_some_pieces_is_counted_to_its_end(site: Listeners) -> None:
     async with site.connected(API) as peer:
-        await peer.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n")
+        await peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")
         for _ in range(6):
             await peer.send(b"A: " + b"a" * 10_000 + b"\r\n")
             await drained(peer)

@@ -20,7 +20,7 @@ KIB: Final = 1024
 MAX_BYTES: Final = 600 * KIB
 GREEDY: Final = 20
 PIECE: Final = b"A: " + b"a" * 9_000 + b"\r\n"
-HEAD: Final = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+HEAD: Final = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 LARGE: Final[dict[str, bytes]] = {
     "long lines": HEAD + PIECE * 6,
     "a line without end": HEAD + b"A: " + b"a" * 54_000,
@@ -74,7 +74,7 @@ async def test_whole_requests_and_ended_connections_count_no_longer(
                 async with site.connected(API) as peer:
                     await peer.send(sent)
             async with site.connected(API) as peer:
-                get = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 100
+                get = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 100
                 await peer.send(get + b"\r\n" + get + b"Connection: close\r\n\r\n")
                 assert statuses_in(await peer.ended()) == [200, 200]
 
@@ -85,7 +85,7 @@ async def test_whole_requests_and_ended_connections_count_no_longer(
 
 
 async def test_heads_that_wait_for_an_answer_are_few_or_small(settings: Settings) -> None:
-    get = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+    get = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
     large = get + b"A: " + b"a" * 20_000 + b"\r\n\r\n"
     end = get + b"Connection: close\r\n\r\n"
     async with listeners(settings) as site:
