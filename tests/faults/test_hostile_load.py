@@ -103,6 +103,11 @@ class Place:
         """What an attacker's command line begins with."""
         return () if self.attackers is None else ("taskset", "--cpu-list", str(self.attackers))
 
+    @property
+    def attackers_option(self) -> tuple[str, ...]:
+        """What keeps a container of theirs to their processor."""
+        return () if self.attackers is None else ("--cpuset-cpus", str(self.attackers))
+
     def put_server(self, pid: int) -> None:
         """Keep the server, and this process which asks it, to their processor."""
         if self.server is not None:
@@ -128,7 +133,7 @@ APART: Final = Place(server=0, attackers=1)
 
 
 @contextlib.contextmanager
-def endless_api_server(node: str, path: Path) -> Iterator[None]:
+def endless_api_server(node: str, path: Path, place: Place) -> Iterator[None]:
     """Replace the API server in a node by one whose answers never end."""
     for name in ("apiserver.crt", "apiserver.key"):
         (path / name).write_text(docker("exec", node, "cat", f"/etc/kubernetes/pki/{name}"))
@@ -137,7 +142,8 @@ def endless_api_server(node: str, path: Path) -> Iterator[None]:
     docker("exec", node, "systemctl", "stop", "kubelet")
     docker("exec", node, "sh", "-c", "crictl ps -q | xargs -r crictl stop --timeout 1")
     container = docker(
-        "run", "--detach", "--network", f"container:{node}", "--volume", f"{path}:/pki:ro",
+        "run", "--detach", *place.attackers_option,
+        "--network", f"container:{node}", "--volume", f"{path}:/pki:ro",
         PYTHON_IMAGE, "python", "/pki/server.py",
     )  # fmt: skip
     try:
@@ -306,7 +312,7 @@ async def test_hostile_load_takes_the_server_from_nobody(
         report = HostileReport()
         pinning = asyncio.create_task(place.put_nodes(site))
         try:
-            with endless_api_server(await node_of(site, "endless"), tmp_path):
+            with endless_api_server(await node_of(site, "endless"), tmp_path, place):
                 await calm.look(*looked_at, CALM_SECONDS)
                 site.http.headers["Authorization"] = f"Bearer {other_token}"
                 async with attacked(config, report, place), asyncio.TaskGroup() as tasks:
