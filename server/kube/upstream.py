@@ -117,7 +117,8 @@ class Upstreams:
             raise NotReady("the cluster was created anew", fix="try again")
         identity = await certificates.issue_for_server(way, self._sealer, username=username)
         try:
-            upstream = self._open(cluster_id, way, identity)
+            authority = self._administrator(way).authority
+            upstream = self._open(cluster_id, way, authority, identity)
         except (SSLError, ValueError) as error:  # whoever owns the cluster can let it sign anything
             raise Unavailable(
                 "the certificate that the cluster signed cannot be used",
@@ -184,16 +185,18 @@ class Upstreams:
         return way
 
     def _connect(self, cluster_id: UUID, way: WayIn, who: _As) -> Upstream:
+        admin = self._administrator(way)
         identity = None
         if who is _As.PROXY and way.sealed_proxy_identity is not None:
             identity = self._sealer.open(way.sealed_proxy_identity)
         elif who is _As.ADMINISTRATOR:
-            admin = self._administrator(way)
             identity = admin.certificate + b"\n" + admin.key
-        return self._open(cluster_id, way, identity)
+        return self._open(cluster_id, way, admin.authority, identity)
 
-    def _open(self, cluster_id: UUID, way: WayIn, identity: bytes | None) -> Upstream:
-        ssl = kube_api.context(self._administrator(way).authority, identity, resumes=True)
+    def _open(
+        self, cluster_id: UUID, way: WayIn, authority: bytes, identity: bytes | None
+    ) -> Upstream:
+        ssl = kube_api.context(authority, identity, resumes=True)
         session = kube_http.open_session(ssl)
         return Upstream(cluster_id, way.attempt_id, way.internal_url, ssl, session)
 

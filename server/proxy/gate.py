@@ -90,14 +90,15 @@ class ClusterGate:
         if wanted.cluster_id not in {grant.cluster_id, None}:
             raise Refusal(403, "Forbidden", "this credential is for another cluster")
         upstream = await self._upstream_of(grant, _way(bearer, others))
-        log = {
+        is_watch = _is_watch(asked.query)
+        fields = {
             "user": grant.username,
             "cluster_id": str(grant.cluster_id),
             "path": wanted.path.decode("ascii"),
             **({"token_subject": subject_of(bearer.token) or "unknown"} if bearer.token else {}),
             **({"impersonated": impersonation.in_words(others)} if others else {}),
         }
-        self._note(log, grant.credential_id)
+        self._note(fields, grant.credential_id)
         host, port = host_and_port(upstream.url)
         return Passage(
             base=upstream.url,
@@ -108,19 +109,19 @@ class ClusterGate:
                     _who(grant, bearer, others),
                     upgrade=asked.upgrade,
                 ),
-                *_origin(asked, wanted.path, upstream.url),
+                *_origin(asked, wanted.path, upstream.url, is_watch=is_watch),
             ],
             give_back=partial(rules.towards_client, prefix=wanted.prefix),
             session=upstream.session,
             dial=partial(dial, upstream),
             host=f"{host}:{port}".encode(),
-            opened=partial(self._opened, grant, is_background=_is_watch(asked.query)),
+            opened=partial(self._opened, grant, is_background=is_watch),
             unanswered=_unanswered,
-            log=log,
+            log=fields,
             inspect=token_reviews.inspecting(
                 asked.method, wanted.segments, bearer, username=grant.username
             ),
-            is_long_running=_is_long_running(wanted.path, asked.query),
+            is_long_running=is_watch or _is_long_running(wanted.path),
         )
 
     @contextmanager
@@ -183,26 +184,25 @@ def _is_watch(query: bytes) -> bool:
     return wanted.get(b"watch", b"") in {b"1", b"true"}
 
 
-def _is_long_running(path: bytes, query: bytes) -> bool:
-    """Return whether an API server sets no time for a request, as it decides itself.
+def _is_long_running(path: bytes) -> bool:
+    """Return whether an API server sets no time for what a path names, as it decides itself.
 
     `kubectl logs -f` of a silent container has no answer, not even a head, until a line comes.
     """
     parts = path.split(b"/")
-    return parts[-1] in LONG_RUNNING or not PROXY_OR_WATCH.isdisjoint(parts) or _is_watch(query)
+    return parts[-1] in LONG_RUNNING or not PROXY_OR_WATCH.isdisjoint(parts)
 
 
-def _origin(asked: Asked, path: bytes, url: str) -> Headers:
+def _origin(asked: Asked, path: bytes, url: str, *, is_watch: bool) -> Headers:
     """Return the `Origin` without which an API server refuses a watch over a WebSocket (403).
 
     It looks at nothing in it but that it is a URL. The client's own says nothing here: what lets in
     is a bearer token, which no browser adds to a request of another site. An app behind
     `.../proxy/` gets none, since apps compare it with their own host.
     """
-    if asked.upgrade is not WEBSOCKET:
-        return []
-    is_watch = _is_watch(asked.query) or b"watch" in path.split(b"/")
-    return [(b"origin", url.encode())] if is_watch else []
+    if asked.upgrade is WEBSOCKET and (is_watch or b"watch" in path.split(b"/")):
+        return [(b"origin", url.encode())]
+    return []
 
 
 def _unanswered(why: str) -> Refusal:
