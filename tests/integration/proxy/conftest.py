@@ -344,3 +344,14 @@ async def lead_to(server: LabServer, cluster_id: str, api: AnyApi) -> None:
                 internal_url=api.url,
             )
         )
+
+
+async def asking(
+    site: Site, path: str, *headers: str, method: str = "POST"
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Send the head of a request, and leave the connection open."""
+    reader, writer = await site.connect()
+    bearer = f"Authorization: Bearer {site.token}"
+    lines = [f"{method} {site.at(path)} HTTP/1.1", "Host: x", bearer, *headers, "", ""]
+    writer.write("\r\n".join(lines).encode())
+    return reader, writer

@@ -10,7 +10,7 @@ import pytest
 
 from server.proxy import tunnel as tunnel_module
 from tests.faults.site import eventually
-from tests.integration.proxy.conftest import Site, lead_to, read_answer, read_head
+from tests.integration.proxy.conftest import Site, asking, lead_to, read_answer, read_head
 
 BIG = 8 * 1024 * 1024
 
@@ -186,19 +186,8 @@ async def _lines(site: Site) -> AsyncGenerator[str]:
 CHUNKED = "Transfer-Encoding: chunked"
 
 
-async def posting(
-    site: Site, path: str, *headers: str
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Send the head of a request with a body."""
-    reader, writer = await site.connect()
-    bearer = f"Authorization: Bearer {site.token}"
-    lines = [f"POST {site.at(path)} HTTP/1.1", "Host: proxy", bearer, *headers, "", ""]
-    writer.write("\r\n".join(lines).encode())
-    return reader, writer
-
-
 async def test_trailers_do_not_reach_the_cluster(site: Site) -> None:
-    reader, writer = await posting(site, "/count", CHUNKED)
+    reader, writer = await asking(site, "/count", CHUNKED)
     writer.write(
         b"2\r\nab\r\n0\r\nImpersonate-User: admin\r\nImpersonate-Group: system:masters\r\n"
         b"Authorization: Bearer x\r\nHost: elsewhere\r\nAccept: x\r\n\r\n"
@@ -213,7 +202,7 @@ async def test_trailers_do_not_reach_the_cluster(site: Site) -> None:
 
 
 async def test_trailers_have_a_limit_with_a_credential_too(site: Site) -> None:
-    reader, writer = await posting(site, "/count", CHUNKED)
+    reader, writer = await asking(site, "/count", CHUNKED)
     writer.write(b"2\r\nab\r\n0\r\n")
     with suppress(OSError):  # it is closed before everything was sent
         for _ in range(100):
@@ -228,7 +217,7 @@ async def test_a_body_that_hardly_comes_is_not_waited_for(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tunnel_module, "BODY_WINDOW_SECONDS", 0.5)
-    reader, writer = await posting(site, "/count", "Content-Length: 1000000")
+    reader, writer = await asking(site, "/count", "Content-Length: 1000000")
 
     async def drip() -> None:
         with suppress(OSError):
@@ -249,7 +238,7 @@ async def test_a_body_may_take_many_windows_as_long_as_it_moves(
 ) -> None:
     monkeypatch.setattr(tunnel_module, "BODY_WINDOW_SECONDS", 3.0)
     pieces, piece = 20, b"x" * tunnel_module.BODY_BYTES_PER_WINDOW * 2
-    reader, writer = await posting(site, "/count", f"Content-Length: {pieces * len(piece)}")
+    reader, writer = await asking(site, "/count", f"Content-Length: {pieces * len(piece)}")
     for _ in range(pieces):
         writer.write(piece)
         await writer.drain()

@@ -9,7 +9,7 @@ import pytest
 
 from server.proxy import openings
 from tests.faults.site import eventually
-from tests.integration.proxy.conftest import Site, read_answer, read_head
+from tests.integration.proxy.conftest import Site, asking, read_answer, read_head
 from tests.integration.proxy.test_relay import UPGRADE, tunnel
 from tests.integration.proxy.test_revocation import revoke, until_closed
 
@@ -27,17 +27,6 @@ QUIET_SECONDS = 1.0
 
 HELD_BYTES = 16 * 1024 * 1024
 """Far more than the buffers of both hops and of four sockets of this machine hold."""
-
-
-async def asking(
-    site: Site, path: str, *headers: str, method: str = "POST"
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Send the head of a request, and leave the connection open."""
-    reader, writer = await site.connect()
-    bearer = f"Authorization: Bearer {site.token}"
-    lines = [f"{method} {site.at(path)} HTTP/1.1", "Host: x", bearer, *headers, "", ""]
-    writer.write("\r\n".join(lines).encode())
-    return reader, writer
 
 
 async def test_spdy_passes_as_bytes_both_ways(site: Site) -> None:
