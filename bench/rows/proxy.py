@@ -49,8 +49,9 @@ class Run:
     seconds: list[float]
 
 
-async def measure(setting: Setting) -> list[Figure]:
-    """Get a small object and a large list, with one client and with many."""
+@contextlib.asynccontextmanager
+async def measured_cluster(setting: Setting) -> AsyncIterator[tuple[Process, Way, Way]]:
+    """Run a server with one cluster of real kind; yield it, and both ways to the API server."""
     async with setting.site.database() as database:
         owner = (await add_accounts(database, 1))[0]
         kind = {"PYK8S_DRIVER": "kind", "PYK8S_PROXY_PORT": str(free_port())}
@@ -58,13 +59,19 @@ async def measure(setting: Setting) -> list[Figure]:
             setting.site.server(database, **kind) as server,
             ready_cluster(server, owner) as (proxy, direct),
         ):
-            await fill(direct)
-            figures: list[Figure] = []
-            async with setting.site.profiled(server):
-                for clients in CLIENTS:
-                    figures += await compare(setting, proxy, direct, SMALL, clients)
-                figures += await compare(setting, proxy, direct, LARGE, 1)
-            return figures
+            yield server, proxy, direct
+
+
+async def measure(setting: Setting) -> list[Figure]:
+    """Get a small object and a large list, with one client and with many."""
+    async with measured_cluster(setting) as (server, proxy, direct):
+        await fill(direct)
+        figures: list[Figure] = []
+        async with setting.site.profiled(server):
+            for clients in CLIENTS:
+                figures += await compare(setting, proxy, direct, SMALL, clients)
+            figures += await compare(setting, proxy, direct, LARGE, 1)
+        return figures
 
 
 async def compare(

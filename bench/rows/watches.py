@@ -11,8 +11,8 @@ import httpx
 
 from bench import machine
 from bench.measure import Figure, Scale, Setting, Target, alternate
-from bench.rows.proxy import Way, ready_cluster
-from bench.site import Process, add_accounts, free_port
+from bench.rows.proxy import Way, measured_cluster
+from bench.site import Process
 
 WATCHES: Final = (1, 50, 100)
 TIMES: Final = {Scale.FULL: 7, Scale.QUICK: 3, Scale.TINY: 1}
@@ -28,20 +28,14 @@ MOST: Final = 2.0
 
 async def measure(setting: Setting) -> list[Figure]:
     """Open watches until each has had an event, through the proxy and direct in turn."""
-    async with setting.site.database() as database:
-        owner = (await add_accounts(database, 1))[0]
-        kind = {"PYK8S_DRIVER": "kind", "PYK8S_PROXY_PORT": str(free_port())}
-        async with (
-            setting.site.server(database, **kind) as server,
-            ready_cluster(server, owner) as (proxy, direct),
-        ):
-            async with opened(proxy, max(WATCHES)):
-                pass  # memory that is taken once, and connections to PostgreSQL
-            figures: list[Figure] = []
-            async with setting.site.profiled(server):
-                for count in WATCHES:
-                    figures += await compare(setting, server, proxy, direct, count)
-            return figures
+    async with measured_cluster(setting) as (server, proxy, direct):
+        async with opened(proxy, max(WATCHES)):
+            pass  # memory that is taken once, and connections to PostgreSQL
+        figures: list[Figure] = []
+        async with setting.site.profiled(server):
+            for count in WATCHES:
+                figures += await compare(setting, server, proxy, direct, count)
+        return figures
 
 
 async def compare(
